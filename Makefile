@@ -1,0 +1,48 @@
+# `make` alone prints what there is; every target's line is its `##` comment.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+WORKSPACE ?= pose-estimation
+export POSE_WORKSPACE := $(WORKSPACE)
+export POSE_WEIGHTS ?= $(CURDIR)/weights
+POSE_SHARED ?= $(abspath ../shared)
+export POSE_SHARED
+YOLO ?=
+HRN ?=
+NAME ?=
+TRUST ?=
+
+UV_VERSION := 0.13.8
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PYTHON_RANGE := >=3.11,<3.13
+# torch's larger batches crawl under glibc's default malloc on a CPU; measured +40 %.
+export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
+export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
+export MALLOC_TOP_PAD_ ?= 268435456
+
+TOOLS := .venv/bin
+STAMPS := .venv/.installed yolo-stage/.venv/.installed hrn-stage/.venv/.installed
+TEST_LOCK := requirements-test.lock
+
+.PHONY: help setup yolo hrn run status workspace weights test check format lint types lock schema clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage, from pinned lock files
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.installed: requirements.lock contract/pyproject.toml | $(UV)
+	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' .venv
+	$(UV) pip install --quiet --python .venv --no-deps --build-constraint requirements.lock -r requirements.lock -e contract
+	@touch $@
+
+%-stage/.venv/.installed: %-stage/requirements.lock %-stage/pyproject.toml contract/pyproject.toml $(TEST_LOCK) | $(UV)
+	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' $*-stage/.venv
+	$(UV) pip install --quiet --python $*-stage/.venv --no-deps --build-constraint requirements.lock \
+		-r $*-stage/requirements.lock -r $(TEST_LOCK) -e contract -e $*-stage
+	@touch $@
