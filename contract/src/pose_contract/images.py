@@ -1,0 +1,145 @@
+"""The ONE pixel frame: pictures are read upright (EXIF applied once), as RGB, uint8, [height, width, 3]."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from pose_contract.errors import ImageError
+from pose_contract.storage import write_bytes
+
+Picture = NDArray[np.uint8]
+
+MAX_PIXELS = 200_000_000
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF")
+
+
+def read_image(path: Path) -> Picture:
+    """Reads one picture.
+
+    EXIF orientation is applied; grey, palette and CMYK become RGB, transparency is laid over white, 16-bit values are
+    scaled to 8 bits, and of several frames the first is taken. What the file holds counts, not its extension.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+
+    Raises:
+        ImageError: missing, not a picture, truncated, unreadable, or over 200 megapixels.
+    """
+    return decode_image(read_image_bytes(path))
+
+
+def read_image_bytes(path: Path) -> bytes:
+    """The bytes of a picture file.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/") from None
+    except FileNotFoundError:
+        missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
+        raise ImageError(missing, "put the picture back, or remove its name from images/") from None
+    except PermissionError:
+        raise ImageError("may not be read", f"chmod u+r '{path}'") from None
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}", "check the disk, then run again") from None
+
+
+def decode_image(data: bytes) -> Picture:
+    """`read_image` for bytes at hand."""
+    if not data:
+        raise ImageError("is empty (0 bytes)", "copy the picture again")
+    # Our own limit replaces Pillow's: it is checked on the header, before any pixel is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            warnings.simplefilter("ignore")
+            pixels = opened.width * opened.height
+            if pixels > MAX_PIXELS:
+                raise ImageError(
+                    f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
+                    "shrink the picture first",
+                )
+            opened.load()
+            return np.ascontiguousarray(_to_rgb(_upright(opened)))
+    except UnidentifiedImageError:
+        raise ImageError("is not a picture, or of an unknown kind", "save it as JPEG or PNG") from None
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError("does not fit into memory", "shrink the picture first") from None
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
+        raise ImageError(f"is damaged: {error}", "copy the picture again, or save it anew") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged EXIF says nothing about orientation, and the pixels are fine
+        return picture
+
+
+def _to_rgb(picture: Image.Image) -> Picture:
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    elif picture.mode in {"PA", "LA", "La", "RGBa"}:
+        picture = picture.convert("RGBA" if picture.mode != "La" else "LA").convert("RGBA")
+    elif "transparency" in picture.info and picture.mode in {"L", "RGB", "1"}:
+        picture = picture.convert("RGBA")
+    if picture.mode == "RGBA":
+        white = Image.new("RGBA", picture.size, "white")
+        return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _from_wide_grey(np.asarray(picture))
+    if picture.mode == "LAB":
+        lab_to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+        picture = ImageCms.applyTransform(picture, lab_to_rgb) or picture
+    return np.asarray(picture.convert("RGB"))
+
+
+def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
+    """16-bit, 32-bit and float grey -> RGB, scaled by the range that the type, or else its largest value, stands for."""
+    wide = np.nan_to_num(values.astype(np.float64))
+    largest = float(wide.max())
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        white = 65535.0
+    elif values.dtype.kind == "f" and largest <= 1:
+        white = 1.0
+    else:
+        white = 255.0 if largest <= 255 else 65535.0 if largest <= 65535 else largest
+    grey = np.clip(np.rint(wide * (255.0 / white)), 0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def encode_jpeg(picture: Picture, comment: str = "") -> bytes:
+    """RGB uint8 [height, width, 3] -> JPEG, quality 95, 4:4:4; the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=95, subsampling=0, comment=comment.encode())
+    return buffer.getvalue()
+
+
+def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:
+    """Writes one picture atomically.
+
+    Raises:
+        WorkspaceError: the workspace cannot be written or the disk is full.
+    """
+    write_bytes(path, encode_jpeg(picture, comment))
+
+
+def read_jpeg_comment(path: Path) -> str | None:
+    """The comment in a JPEG's header without decoding it; None where there is none or no readable JPEG."""
+    try:
+        with Image.open(path, formats=("JPEG",)) as opened:
+            comment = opened.info.get("comment")
+    except OSError:
+        return None
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else None

@@ -1,0 +1,153 @@
+"""The records that the stages exchange: frozen, validated, and equal work gives equal bytes.
+
+Frames: every coordinate is in pixels of the full image after EXIF orientation, origin top-left, x right, y down.
+Keypoints have pixel centres at integers; box edges are continuous, 0 to width and 0 to height, as COCO and Darknet give
+them (docs/adr/0002).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+SCHEMA_VERSION = 1
+
+Coordinate = Annotated[float, Field(allow_inf_nan=False), AfterValidator(lambda value: round(value, 3) + 0.0)]
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(lambda value: round(value, 4))]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Box(Record):
+    """A person's box: left, top, right, bottom edge in image pixels."""
+
+    x1: Coordinate
+    y1: Coordinate
+    x2: Coordinate
+    y2: Coordinate
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """The four edges in the order of the field's tools."""
+        return self.x1, self.y1, self.x2, self.y2
+
+
+class Cut(Record):
+    """The picture part that the next stage works from: pixel (x, y) of the image is pixel (0, 0) of `file`."""
+
+    file: str
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class Person(Record):
+    """One detected person; `score` is objectness times class probability."""
+
+    index: int = Field(ge=0)
+    score: Score
+    box: Box
+    cut: Cut
+
+
+class MadeBy(Record):
+    """What a record depends on besides its image. Whatever changes results stands here, and nothing else."""
+
+    stage: str
+    version: str
+    model: str
+    weights_sha256: Sha256
+    options: dict[str, JsonValue]
+    annot_sha256: Sha256 | None = None
+
+
+class ImageRecord(Record):
+    """What annots and poses have in common: one image, and whether a person has corrected the record."""
+
+    schema_version: Literal[1] = 1
+    image: str
+    image_sha256: Sha256
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class ImageAnnot(ImageRecord):
+    """The people whom yolo-stage found in one image; `people` is empty where nobody is."""
+
+    corrected: bool = False
+    people: tuple[Person, ...]
+    made_by: MadeBy
+
+
+class Keypoint(Record):
+    """One joint in image pixels, pixel centres at integers."""
+
+    name: str
+    x: Coordinate
+    y: Coordinate
+    score: Score
+
+
+class PersonPose(Record):
+    """One person's keypoints, in the skeleton's order; `score` is box score times mean score of sure keypoints."""
+
+    index: int = Field(ge=0)
+    score: Score
+    box: Box
+    keypoints: tuple[Keypoint, ...]
+
+
+class ImagePoses(ImageRecord):
+    """The poses that hrn-stage found in one image."""
+
+    skeleton: str
+    corrected: bool = False
+    people: tuple[PersonPose, ...]
+    made_by: MadeBy
+
+
+class Failure(Record):
+    """One file that could not be processed: why, and what the user can do about it."""
+
+    file: str
+    reason: str
+    remedy: str
+
+
+class Counts(Record):
+    """How the images of one run fared. `images` = `processed` + `redrawn` + `skipped` + `failed` once it has finished."""
+
+    images: int = 0
+    processed: int = 0
+    redrawn: int = 0
+    skipped: int = 0
+    failed: int = 0
+    nobody: int = 0
+    people: int = 0
+
+
+class RunReport(Record):
+    """What one run of a stage did. The only record that holds times."""
+
+    schema_version: Literal[1] = 1
+    stage: str
+    version: str
+    state: Literal["running", "finished", "interrupted", "stopped"]
+    message: str = ""
+    started: str
+    seconds: float
+    images_per_second: float
+    engine: str
+    device: str
+    model: str
+    counts: Counts
+    failures: tuple[Failure, ...] = ()
+    ignored_files: tuple[str, ...] = ()
+    options: dict[str, Any] = {}

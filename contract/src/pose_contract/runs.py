@@ -1,0 +1,166 @@
+"""One run of a stage on a workspace: the lock, what it has seen before, what may be skipped, and its report."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pose_contract.errors import StageError, WorkspaceError
+from pose_contract.records import Counts, Failure, MadeBy, RunReport
+from pose_contract.storage import write_bytes, write_error, write_record
+from pose_contract.workspace import Workspace
+
+RACY_SECONDS = 2.0
+
+
+@contextlib.contextmanager
+def locked(workspace: Workspace, stage: str) -> Iterator[None]:
+    """Holds the workspace for one run of `stage`; the operating system lets go of it however the run ends.
+
+    Raises:
+        WorkspaceError: another run of the stage holds it (it is named), or reports/ cannot be written.
+    """
+    path = workspace.lock_path(stage)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise write_error(path, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unnamed process"
+            raise WorkspaceError(
+                f"{stage} is already running on {workspace.root}: {holder}", "wait until it ends, or stop it"
+            ) from None
+        os.truncate(handle, 0)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, since {started}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+class SeenFiles:
+    """SHA-256 of files, remembered by size and modification time in reports/.seen.json; safe to use from threads.
+
+    A file changed within the last two seconds is not remembered: a second change could leave its time the same.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[int, int, str]] = {}
+        self._changed = False
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            stored = json.loads(workspace.seen_path.read_bytes())
+            self._known = {str(file): (int(size), int(mtime), str(sha)) for file, (size, mtime, sha) in stored.items()}
+
+    def known(self, file: str) -> str | None:
+        """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""
+        try:
+            status = self._workspace.path(file).stat()
+        except OSError:
+            return None
+        size, mtime, sha256 = self._known.get(file, (-1, -1, ""))
+        return sha256 if (size, mtime) == (status.st_size, status.st_mtime_ns) else None
+
+    def sha256(self, file: str, data: bytes) -> str:
+        """The hash of `file`, whose bytes have just been read; remembered from now on."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        with contextlib.suppress(OSError):
+            status = self._workspace.path(file).stat()
+            if status.st_size == len(data) and time.time() - status.st_mtime > RACY_SECONDS:
+                with self._lock:
+                    self._known[file] = (status.st_size, status.st_mtime_ns, sha256)
+                    self._changed = True
+        return sha256
+
+    def save(self) -> None:
+        """Writes what is known, without files that are gone. It is a cache: a failure to write it is no error."""
+        if self._changed:
+            with contextlib.suppress(StageError):
+                kept = {file: row for file, row in self._known.items() if self._workspace.path(file).exists()}
+                write_bytes(self._workspace.seen_path, json.dumps(dict(sorted(kept.items()))).encode())
+
+
+def is_current(made_by: MadeBy, wanted: MadeBy, files: Iterable[Path]) -> bool:
+    """The skip rule: made from the same things in the same way, and every file it names is there."""
+    return made_by == wanted and all(path.is_file() for path in files)
+
+
+@dataclass
+class RunLog:
+    """Gathers what one run does and keeps reports/STAGE.json up to date with it."""
+
+    workspace: Workspace
+    stage: str
+    version: str
+    options: dict[str, object]
+    model: str = ""
+    engine: str = ""
+    device: str = ""
+    ignored: tuple[str, ...] = ()
+    failures: list[Failure] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _started: float = field(default_factory=time.monotonic)
+    _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Adds to one of the fields of `Counts`; safe to call from threads."""
+        with self._lock:
+            self.counts[what] = self.counts.get(what, 0) + number
+
+    def fail(self, file: str, error: StageError) -> None:
+        """One image could not be processed."""
+        self.count("failed")
+        self.failures.append(Failure(file=file, reason=error.reason, remedy=error.remedy))
+
+    def report(self, state: Literal["running", "finished", "interrupted", "stopped"], message: str = "") -> RunReport:
+        """The report as of now."""
+        seconds = time.monotonic() - self._started
+        processed = self.counts.get("processed", 0)
+        return RunReport(
+            stage=self.stage,
+            version=self.version,
+            state=state,
+            message=message,
+            started=self._started_at,
+            seconds=round(seconds, 3),
+            images_per_second=round(processed / seconds, 3) if seconds > 0 else 0.0,
+            engine=self.engine,
+            device=self.device,
+            model=self.model,
+            counts=Counts(**self.counts),
+            failures=tuple(sorted(self.failures, key=lambda failure: failure.file)),
+            ignored_files=self.ignored,
+            options=self.options,
+        )
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Writes the report when the run starts and however it ends, short of a kill."""
+        path = self.workspace.report_path(self.stage)
+        write_record(path, self.report("running"))
+        try:
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, Exception)
+            message = error.reason if isinstance(error, StageError) else type(error).__name__
+            with contextlib.suppress(StageError):  # the disk may be full: the first error is the one to tell
+                write_record(path, self.report("stopped" if stopped else "interrupted", message))
+            raise
+        write_record(path, self.report("finished"))

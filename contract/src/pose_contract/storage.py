@@ -1,0 +1,136 @@
+"""Reading and writing the records: validated on the way in, atomic on the way out."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from pose_contract.errors import ImageError, WorkspaceError
+from pose_contract.records import ImageAnnot, ImagePoses, Record, RunReport
+from pose_contract.workspace import TEMPORARY_PREFIX, Workspace, numbered_files_pattern, stem_of
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+NAME_IS_TO_BLAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EILSEQ, errno.EINVAL}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file so that it is there whole or not at all: temporary name beside it, fsync, rename.
+
+    The temporary name depends only on the final one, so that the next write of the same file takes up what a killed
+    run has left behind. It is short: a file name of 255 bytes leaves no room for a suffix.
+
+    Raises:
+        WorkspaceError: no permission, read-only, disk full.
+        ImageError: the name itself cannot be written here (too long, in the way of a folder).
+    """
+    temporary = path.with_name(TEMPORARY_PREFIX + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
+    """What a failed write means to the user: the workspace is at fault, or just this file's name."""
+    if error.errno in NAME_IS_TO_BLAME or isinstance(error, FileExistsError):
+        return ImageError(f"cannot write {path}: {error.strerror}", "rename the picture: shorter, or another name")
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return WorkspaceError(
+            f"cannot write {path}: {error.strerror}", "free some disk space, then run again: it goes on where it stopped"
+        )
+    return WorkspaceError(
+        f"cannot write {path}: {error.strerror}",
+        f"make the workspace yours: sudo chown -R \"$(id -u):$(id -g)\" '{path.parent}' && chmod -R u+rwX '{path.parent}'",
+    )
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes one record as JSON; equal records give equal bytes. Raises what `write_bytes` raises."""
+    write_bytes(path, record_bytes(record))
+
+
+def record_bytes(record: Record) -> bytes:
+    """A record as it stands on disk. `annot_sha256` is left out where a stage has no annot to depend on."""
+    return (record.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
+
+
+def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    """Reads one record; None where it is missing, damaged, or of another schema version: it is then made anew."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def read_annot(path: Path) -> ImageAnnot | None:
+    """One image's people, or None."""
+    return read_record(path, ImageAnnot)
+
+
+def read_poses(path: Path) -> ImagePoses | None:
+    """One image's poses, or None."""
+    return read_record(path, ImagePoses)
+
+
+def read_report(path: Path) -> RunReport | None:
+    """The report of a stage's last run, or None."""
+    return read_record(path, RunReport)
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file if it is there. Raises WorkspaceError where that is not allowed."""
+    try:
+        path.unlink(missing_ok=True)
+    except (IsADirectoryError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def remove_outputs(paths: Iterable[Path], folder: Path) -> None:
+    """Removes files and the sub-folders of `folder` that become empty thereby. Raises WorkspaceError."""
+    for path in paths:
+        remove_file(path)
+        for parent in path.parents:
+            if parent == folder or not parent.is_relative_to(folder):
+                break
+            with contextlib.suppress(OSError):  # not empty: other images' outputs lie there
+                parent.rmdir()
+
+
+def numbered_files(workspace: Workspace, folder: str, name: str) -> dict[int, Path]:
+    """The files in `folder` that belong to the people of image `name`, by person index."""
+    inside = workspace.path(folder) / Path(stem_of(name)).parent
+    pattern = numbered_files_pattern(name)
+    found = ((pattern.fullmatch(entry), inside / entry) for entry in (os.listdir(inside) if inside.is_dir() else ()))
+    return {int(match[1]): path for match, path in found if match}
+
+
+def record_paths(folder: Path) -> Iterator[Path]:
+    """All record files below a folder, in sorted order."""
+    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith("."))
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Removes what killed runs left behind below one folder of the workspace; returns how many files."""
+    strays = [path for path in folder.rglob(TEMPORARY_PREFIX + "*") if path.is_file()]
+    for path in strays:
+        remove_file(path)
+    return len(strays)

@@ -1,0 +1,41 @@
+"""What a run says when it ends, and what `make status` says of a workspace."""
+
+from __future__ import annotations
+
+import sys
+
+from pose_contract.records import RunReport
+from pose_contract.workspace import Workspace
+
+SHOWN_FAILURES = 10
+
+
+def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
+    """One line of counts, the failures with their remedies, and where the report lies; `quiet` leaves the failures."""
+    if not quiet:
+        print(summary_line(report), file=sys.stderr)
+    for failure in report.failures[:SHOWN_FAILURES]:
+        print(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}", file=sys.stderr)
+    if len(report.failures) > SHOWN_FAILURES:
+        rest = len(report.failures) - SHOWN_FAILURES
+        print(f"  and {rest} more: see {workspace.report_path(report.stage)}", file=sys.stderr)
+
+
+def summary_line(report: RunReport) -> str:
+    """`yolo-stage: 13 images: 12 processed, 1 failed; 27 people, nobody in 2; 8.1 s, 1.5 images/s`."""
+    counts = report.counts
+    parts = [
+        f"{getattr(counts, what)} {word}"
+        for what, word in (
+            ("processed", "processed"),
+            ("redrawn", "redrawn"),
+            ("skipped", "already done"),
+            ("failed", "failed"),
+        )
+        if getattr(counts, what)
+    ]
+    rate = f", {report.images_per_second:.1f} images/s" if counts.processed else ""
+    return (
+        f"{report.stage}: {counts.images} images: {', '.join(parts)}; {counts.people} people, "
+        f"nobody in {counts.nobody}; {report.seconds:.1f} s{rate}"
+    )

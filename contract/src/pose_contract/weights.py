@@ -1,0 +1,146 @@
+"""Published weights: which there are, where they lie on this machine, and how to know them. Fetching is `fetch.py`.
+
+The facts (addresses, sizes, hashes, licences) stand in `weights.toml`, nothing of them in code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pose_contract.errors import UsageError, WeightsError
+
+
+class PublishedWeights(BaseModel):
+    """One published weights file; the fields are explained at the head of `weights.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    stage: str
+    network: str
+    data: str
+    licence: str
+    mirrors: tuple[str, ...]
+    accuracy: str | None = None
+    default: bool = False
+    size_bytes: int | None = None
+    sha256: str | None = None
+    sha256_prefix: str | None = None
+    stands_in_for: str | None = None
+
+    @property
+    def known_sha256(self) -> str | None:
+        """All that is published of the file's hash: 64 hex digits, 8, or nothing."""
+        return self.sha256 or self.sha256_prefix
+
+
+def published_weights() -> tuple[PublishedWeights, ...]:
+    """The entries of `weights.toml` (package data), in its order."""
+    text = resources.files("pose_contract").joinpath("weights.toml").read_text(encoding="utf-8")
+    return tuple(PublishedWeights.model_validate(entry) for entry in tomllib.loads(text)["weights"])
+
+
+def weights_by_name(name: str) -> PublishedWeights:
+    """The published file of that name.
+
+    Raises:
+        UsageError: no such file is published; names the nearest ones and lists all.
+    """
+    by_name = {weights.name: weights for weights in published_weights()}
+    if name in by_name:
+        return by_name[name]
+    nearest = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
+    nearest_text = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+    listed = "".join(f"\n     {known.name}  ({known.network}; {known.data})" for known in by_name.values())
+    raise UsageError(f"No published weights are named {name!r}{nearest_text}", f"published are:{listed}")
+
+
+def weights_folder() -> Path:
+    """Where weights lie: POSE_WEIGHTS, else ./weights."""
+    return Path(os.environ.get("POSE_WEIGHTS") or "weights")
+
+
+def find_published(name: str) -> Path | None:
+    """The published file of that name in the weights folder, if it is there with the published size.
+
+    The hash was verified when the file was fetched, and a stage that loads it records it anyway, so it is not computed
+    here. None too for a name that `weights.toml` does not know.
+    """
+    path = weights_folder() / name
+    for weights in published_weights():
+        if weights.name == name and path.is_file() and weights.size_bytes in (None, path.stat().st_size):
+            return path
+    return None
+
+
+def stand_in(basename: str) -> PublishedWeights | None:
+    """The published file that takes the place of `basename` when that one is missing."""
+    return next((weights for weights in published_weights() if weights.stands_in_for == basename), None)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hex digits. Raises OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def difference_from_published(weights: PublishedWeights, path: Path) -> str | None:
+    """What tells the file at `path` from the published one, in words; None if nothing known does.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    if weights.size_bytes not in (None, size):
+        return f"{size} bytes instead of {weights.size_bytes}"
+    known = weights.known_sha256
+    if known is None:
+        return None
+    found = sha256_of(path)
+    return None if found.startswith(known) else f"sha256 {found[:16]}… instead of {known[:16]}…"
+
+
+def missing_weights_error(name: str, looked_in: Sequence[Path]) -> WeightsError:
+    """The error of a stage that did not find its weights: which file, where it looked, the command that fetches it.
+
+    Args:
+        name: the file's name, published or not.
+        looked_in: the paths of the file that were tried, in order.
+    """
+    places = "".join(f"\n     {path}{_what_lies_there(name, path)}" for path in looked_in)
+    return WeightsError(f"The weights {name} are missing; looked for{places}", _how_to_get(name))
+
+
+def _what_lies_there(name: str, path: Path) -> str:
+    """A file that was passed over because of its size must not read as one that is not there."""
+    size_bytes = next((weights.size_bytes for weights in published_weights() if weights.name == name), None)
+    if size_bytes is None or not path.is_file():
+        return ""
+    return f"  (there, but {path.stat().st_size} bytes instead of {size_bytes}: not the published file)"
+
+
+def _how_to_get(name: str) -> str:
+    by_name = {weights.name: weights for weights in published_weights()}
+    if name not in by_name:
+        return f"put the file at {weights_folder() / name} (no file of that name is in weights.toml, so nothing fetches it)"
+    weights, replacement = by_name[name], stand_in(name)
+    if weights.default:
+        return "fetch them: make weights"
+    if weights.known_sha256 is not None:
+        return f"fetch them: make weights NAME={name}"
+    by_trust = f"make weights NAME={name} TRUST=1"
+    if replacement is None:
+        return f"fetch them, unverified because no hash of them is published: {by_trust}"
+    command = "make weights" if replacement.default else f"make weights NAME={replacement.name}"
+    return (
+        f"fetch {replacement.name}, which stands in for them: {command}\n"
+        f"     (or the file itself, unverified because no hash of it is published: {by_trust})"
+    )

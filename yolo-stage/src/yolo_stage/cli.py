@@ -1,0 +1,98 @@
+"""The command yolo-stage: argv -> DetectOptions -> exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from pose_contract.exits import run_command
+from yolo_stage import STAGE, __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage. Exit codes: 0 done, 1 a bug, 2 usage or nothing to do, 3 some images failed, 4 weights or
+    config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
+    """
+    args = parser().parse_args(argv)
+    return run_command(STAGE, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    from yolo_stage.model_files import plan_detector
+    from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
+    from yolo_stage.pipeline import detect_people
+    from pose_contract.summary import print_summary
+
+    folders = {
+        "images": args.image_folder,
+        "annots": args.annot_folder,
+        "inspect": args.inspect_folder,
+        "cuts": args.cut_folder,
+    }
+    model = ModelOptions(
+        model_def=args.model_def,
+        weights_path=args.checkpoint_model or args.weights_path,
+        class_path=args.class_path,
+        img_size=args.img_size,
+        weights=args.weights,
+        engine=args.engine,
+        device=args.device,
+    )
+    options = DetectOptions(
+        workspace=workspace_from_folders(args.workspace, folders),
+        model=model,
+        conf_thres=args.conf_thres,
+        nms_thres=args.nms_thres,
+        batch_size=args.batch_size,
+        n_cpu=args.n_cpu,
+        cut_scale=args.cut_scale,
+        max_people=args.max_people,
+        overwrite=args.overwrite,
+        keep_going=args.keep_going,
+        quiet=args.quiet,
+    )
+    report = detect_people(options, plan_detector(model))
+    print_summary(report, options.workspace, options.quiet)
+    return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags; those of the original tool keep their names."""
+    parser = argparse.ArgumentParser(prog=STAGE, description="Photos in, person boxes and cuts out.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"{STAGE} {__version__}")
+    where = parser.add_argument_group("where")
+    where.add_argument("--workspace", metavar="DIR", help="sets all folders (default: ./custom, else ./pose-estimation)")
+    where.add_argument("--image_folder", metavar="DIR", help="photos to read")
+    where.add_argument("--annot_folder", metavar="DIR", help="records to write: boxes as JSON")
+    where.add_argument("--inspect_folder", metavar="DIR", help="pictures with boxes to write")
+    where.add_argument("--cut_folder", metavar="DIR", help="one picture per person to write")
+    network = parser.add_argument_group("network")
+    network.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg (default: our yolov3.cfg)")
+    network.add_argument("--weights_path", type=Path, metavar="FILE", help=".weights or .pth; never replaced by others")
+    network.add_argument("--checkpoint_model", type=Path, metavar="FILE", help="replaces --weights_path")
+    network.add_argument("--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)")
+    network.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
+    network.add_argument("--weights", choices=("auto", "published", "lite"), default="auto", help="(default: auto)")
+    network.add_argument("--engine", choices=("auto", "torch", "opencv"), default="auto", help="(default: auto)")
+    network.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    people = parser.add_argument_group("people")
+    people.add_argument(
+        "--conf_thres", type=float, metavar="P", help="least objectness x class probability (default: 0.5, or the model's)"
+    )
+    people.add_argument("--nms_thres", type=float, default=0.4, metavar="IOU", help="overlap to suppress (default: 0.4)")
+    people.add_argument("--cut_scale", type=float, default=1.25, metavar="F", help="cut size over box (default: 1.25)")
+    people.add_argument("--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)")
+    run = parser.add_argument_group("run")
+    run.add_argument("--batch_size", type=int, default=1, metavar="N", help="images per network pass (default: 1)")
+    run.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
+    run.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
+    run.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
+    run.add_argument("--quiet", action="store_true", help="errors only")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Which cfg and which weights: from the flags to a plan that says how to load the detector, without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.weights import find_published, missing_weights_error, sha256_of, weights_folder
+from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
+from yolo_stage.detector import Detector
+from yolo_stage.engines.choice import choose_engine
+from yolo_stage.options import ModelOptions
+
+MODELS = Path(__file__).parent / "models"
+LITE = MODELS / "lite"
+DEFAULT_MODEL = "yolov3"
+DEFAULT_CONF_THRES = 0.5
+
+
+@dataclass(frozen=True)
+class DetectorPlan:
+    """A detector that can be loaded, and all that its results depend on."""
+
+    model: str
+    weights_sha256: str
+    model_def_sha256: str
+    person_class: int
+    input_size: int
+    conf_thres: float
+    engine: str
+    why: str
+    precision: str
+    load: Callable[[], Detector]
+
+
+def plan_detector(options: ModelOptions) -> DetectorPlan:
+    """Finds and checks the files, and chooses the engine.
+
+    Raises:
+        ConfigError: a cfg that is wrong or that no engine honours.
+        WeightsError: weights that are missing or do not fit the cfg.
+        UsageError: a device that is not there.
+    """
+    cfg, weights, note = find_model_files(options)
+    network = read_network(cfg)
+    if options.img_size is not None:
+        network = network.with_input_size(options.img_size)
+    check_weights_file(network, weights)
+    person = person_class(network, options.class_path)
+    engine, why = choose_engine(options.engine, network, weights, options.device)
+    return DetectorPlan(
+        model=cfg.stem,
+        weights_sha256=sha256_of(weights),
+        model_def_sha256=hashlib.sha256(network.text.encode()).hexdigest(),
+        person_class=person,
+        input_size=network.input_size,
+        conf_thres=network.conf_thres or DEFAULT_CONF_THRES,
+        engine=engine,
+        why=f"{note}; engine {engine}: {why}",
+        precision="fp32",
+        load=lambda: _load(engine, network, weights, person, options.device),
+    )
+
+
+def _load(engine: str, network: DarknetNetwork, weights: Path, person: int, device: str) -> Detector:
+    if engine == "torch":
+        from yolo_stage.engines import torch as chosen
+    else:
+        from yolo_stage.engines import opencv as chosen  # type: ignore[no-redef]
+    return chosen.load_detector(network, weights, person, device)
+
+
+def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
+    """The cfg, the weights, and a note that says which they are.
+
+    Explicit weights are taken as they are and never replaced. Without them the published ones are looked for, and with
+    `auto` the embedded lite ones stand in for a default network that has not been fetched.
+    """
+    if options.weights_path is not None:
+        weights = options.weights_path
+        if not weights.is_file():
+            raise WeightsError(f"no weights file {weights}", "check --weights_path / --checkpoint_model")
+        cfg = options.model_def or _cfg_for(weights)
+        return cfg, weights, f"weights {weights}"
+    if options.weights == "lite":
+        return *_lite_files(), "embedded lite weights"
+    cfg = options.model_def or MODELS / f"{DEFAULT_MODEL}.cfg"
+    name = f"{cfg.stem}.weights"
+    beside = cfg.with_suffix(".weights")
+    found = find_published(name) or (beside if options.model_def and beside.is_file() else None)
+    if found is not None:
+        return cfg, found, f"weights {found}"
+    if options.weights == "auto" and options.model_def is None and LITE.is_dir():
+        better = f"{name} is better and not fetched: make weights"
+        return *_lite_files(), f"embedded lite weights ({better})"
+    raise missing_weights_error(name, (weights_folder() / name, *((beside,) if options.model_def else ())))
+
+
+def _cfg_for(weights: Path) -> Path:
+    """The cfg that goes with a weights file: of the same name beside it, else ours of that name, else YOLOv3's."""
+    ours = MODELS / f"{weights.stem}.cfg"
+    candidates = (weights.with_suffix(".cfg"), ours, MODELS / f"{DEFAULT_MODEL}.cfg")
+    return next(path for path in candidates if path.is_file())
+
+
+def _lite_files() -> tuple[Path, Path]:
+    for cfg in sorted(LITE.glob("*.cfg")):
+        return cfg, cfg.with_suffix(".weights")
+    raise ConfigError("this version carries no embedded lite weights", "fetch the published ones: make weights")

@@ -1,0 +1,97 @@
+"""What one run of yolo-stage is asked to do: frozen and validated."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose_contract.errors import UsageError
+from pose_contract.workspace import Workspace, default_root
+
+FOLDER_FLAGS = {"images": "image_folder", "annots": "annot_folder", "inspect": "inspect_folder", "cuts": "cut_folder"}
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which network, from which files, run by what."""
+
+    model_def: Path | None = None
+    weights_path: Path | None = None
+    class_path: Path | None = None
+    img_size: int | None = None
+    weights: str = "auto"
+    engine: str = "auto"
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """One run. `conf_thres` None means the model's own default; `n_cpu` 0 one worker per core; `max_people` 0 no limit."""
+
+    workspace: Workspace
+    model: ModelOptions = ModelOptions()
+    conf_thres: float | None = None
+    nms_thres: float = 0.4
+    batch_size: int = 1
+    n_cpu: int = 0
+    cut_scale: float = 1.25
+    max_people: int = 0
+    overwrite: bool = False
+    keep_going: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses values without a meaning. Raises UsageError."""
+        _require(self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1")
+        _require(0 < self.nms_thres <= 1, "--nms_thres", self.nms_thres, "over 0, up to 1")
+        _require(self.batch_size >= 1, "--batch_size", self.batch_size, "1 or more")
+        _require(self.n_cpu >= 0, "--n_cpu", self.n_cpu, "0 (automatic) or more")
+        _require(1 <= self.cut_scale <= 10, "--cut_scale", self.cut_scale, "from 1 to 10")
+        _require(self.max_people >= 0, "--max_people", self.max_people, "0 (no limit) or more")
+        size = self.model.img_size
+        _require(size is None or (size >= 32 and size % 32 == 0), "--img_size", size, "a multiple of 32")
+
+
+def _require(holds: bool, flag: str, value: object, expected: str) -> None:
+    if not holds:
+        raise UsageError(f"{flag}: expected {expected}, got {value}", "see yolo-stage --help")
+
+
+def workspace_from_folders(root: str | None, folders: dict[str, str | None]) -> Workspace:
+    """The workspace that the flags name.
+
+    Args:
+        root: --workspace, which sets all folders.
+        folders: images, annots, inspect, cuts -> the folder flag's value. Their common parent is the workspace.
+
+    Raises:
+        UsageError: no common parent, a folder that is the workspace itself, two folders that are one or lie in each
+            other, or a mixture with --workspace.
+    """
+    given = {field: Path(os.path.abspath(folder)) for field, folder in folders.items() if folder is not None}
+    if root is not None:
+        if given:
+            flags = ", ".join(f"--{FOLDER_FLAGS[field]}" for field in given)
+            raise UsageError(f"--workspace sets all folders; {flags} cannot go with it", "use the one or the other")
+        return Workspace(Path(root))
+    if not given:
+        return Workspace(default_root())
+    parent = Path(os.path.commonpath([folder.parent for folder in given.values()]))
+    if parent == Path(parent.anchor):
+        raise UsageError(
+            "the folders have no common parent: " + ", ".join(str(folder) for folder in given.values()),
+            "put images, annots, inspect and cuts into one workspace folder, or use --workspace",
+        )
+    names = {field: folder.relative_to(parent).as_posix() for field, folder in given.items()}
+    workspace = Workspace(Path(os.path.relpath(parent)), **names)
+    _require_apart(workspace)
+    return workspace
+
+
+def _require_apart(workspace: Workspace) -> None:
+    paths = {flag: Path(getattr(workspace, field)) for field, flag in FOLDER_FLAGS.items()}
+    for flag, path in paths.items():
+        for other_flag, other in paths.items():
+            if flag != other_flag and (path == other or path in other.parents):
+                raise UsageError(f"--{other_flag} lies in --{flag} ({other} in {path})", "give each its own folder")

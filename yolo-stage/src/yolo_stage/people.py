@@ -1,0 +1,62 @@
+"""From the network's candidates to the people of one image (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_contract.records import Box, Cut, Person
+from yolo_stage.boxes import cut_rectangle, order_people, valid_boxes
+from yolo_stage.letterbox import Letterbox, boxes_to_image
+from yolo_stage.nms import nms
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which candidates count as people: score and overlap thresholds, and how many at most (0: no limit)."""
+
+    conf_thres: float
+    nms_thres: float
+    max_people: int = 0
+
+
+def choose_people(
+    candidates: NDArray[np.float32], mapping: Letterbox, selection: Selection
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Thresholds, suppresses overlaps, and maps to the image.
+
+    Args:
+        candidates: float32 [K, 5], x1, y1, x2, y2 in network-input pixels and score.
+        mapping: how the network input was made from the image.
+        selection: the thresholds.
+
+    Returns:
+        boxes float64 [P, 4] in image pixels, clipped to it, and scores float64 [P], ordered by box centre from left
+        to right.
+    """
+    sure = candidates[candidates[:, 4] >= selection.conf_thres]
+    kept = sure[nms(sure[:, :4], sure[:, 4], selection.nms_thres)]
+    boxes = boxes_to_image(kept[:, :4].astype(np.float64), mapping)
+    scores = kept[:, 4].astype(np.float64)
+    valid = valid_boxes(boxes)
+    if selection.max_people:
+        valid = valid & (np.cumsum(valid) <= selection.max_people)
+    boxes, scores = boxes[valid], scores[valid]
+    order = order_people(boxes)
+    return boxes[order], scores[order]
+
+
+def people_records(
+    boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float64], picture_wh: tuple[int, int], cut_scale: float
+) -> list[Person]:
+    """The records of people in order, with the rectangles of their cuts; `cut.file` is the index alone."""
+    people = []
+    for index, (box, score) in enumerate(zip(boxes_xyxy, scores, strict=True)):
+        x1, y1, x2, y2 = (float(edge) for edge in box)
+        rounded = Box(x1=x1, y1=y1, x2=x2, y2=y2)
+        x, y, width, height = cut_rectangle(rounded.xyxy, picture_wh, cut_scale)
+        cut = Cut(file=str(index), x=x, y=y, width=width, height=height)
+        people.append(Person(index=index, score=min(float(score), 1.0), box=rounded, cut=cut))
+    return people
