@@ -25,7 +25,7 @@ TOOLS := .venv/bin
 STAMPS := .venv/.installed yolo-stage/.venv/.installed hrn-stage/.venv/.installed
 TEST_LOCK := requirements-test.lock
 
-.PHONY: help setup yolo hrn run status workspace weights test check format lint types lock schema clean
+.PHONY: help setup yolo hrn run status workspace weights test check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,3 +46,50 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 	$(UV) pip install --quiet --python $*-stage/.venv --no-deps --build-constraint requirements.lock \
 		-r $*-stage/requirements.lock -r $(TEST_LOCK) -e contract -e $*-stage
 	@touch $@
+
+workspace: | $(WORKSPACE)  ## create WORKSPACE (default pose-estimation) from workspace-template/
+
+$(WORKSPACE):
+	cp -r workspace-template '$(WORKSPACE)'
+
+yolo: $(STAMPS) | $(WORKSPACE)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
+	yolo-stage/.venv/bin/yolo-stage --workspace '$(WORKSPACE)' $(YOLO)
+
+hrn: $(STAMPS) | $(WORKSPACE)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
+	hrn-stage/.venv/bin/hrn-stage --workspace '$(WORKSPACE)' $(HRN)
+
+run: $(STAMPS) | $(WORKSPACE)  ## both stages; one bad photo stops neither, but fails the end
+	yolo-stage/.venv/bin/yolo-stage --workspace '$(WORKSPACE)' --keep_going $(YOLO)
+	hrn-stage/.venv/bin/hrn-stage --workspace '$(WORKSPACE)' --keep_going $(HRN)
+	@$(TOOLS)/python -m pose_contract verdict '$(WORKSPACE)'
+
+status: .venv/.installed  ## per stage: done, nobody there, failed, to do
+	@$(TOOLS)/python -m pose_contract status '$(WORKSPACE)'
+
+weights: .venv/.installed  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
+	$(TOOLS)/python -m pose_contract weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)
+
+test: $(STAMPS)  ## all tests
+	cd contract && ../$(TOOLS)/python -m pytest
+	cd yolo-stage && .venv/bin/python -m pytest
+	cd hrn-stage && .venv/bin/python -m pytest
+	$(TOOLS)/python -m pytest tests
+
+check: format lint types test  ## format, lint, types and all tests
+
+format: .venv/.installed
+	$(TOOLS)/ruff format --check .
+
+lint: .venv/.installed
+	$(TOOLS)/ruff check .
+
+types: $(STAMPS)
+	$(TOOLS)/mypy contract/src
+	$(TOOLS)/mypy --python-executable yolo-stage/.venv/bin/python yolo-stage/src
+	$(TOOLS)/mypy --python-executable hrn-stage/.venv/bin/python hrn-stage/src
+
+lock:  ## write the lock files anew from the pyproject files
+	UV='$(UV)' tools/lock
+
+schema: .venv/.installed  ## write docs/schema/*.json anew from the records
+	$(TOOLS)/python -m pose_contract schema docs/schema

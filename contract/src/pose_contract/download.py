@@ -63,8 +63,13 @@ def disk_errors(path: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free some disk space" if full else "make the weights folder writable, or set POSE_WEIGHTS to another"
         raise WorkspaceError(
-            f"cannot write {path}: {error.strerror or error}", f"{remedy}; then run the same command again"
+            f"cannot use {path}: {error.strerror or error}", f"{remedy}; then run the same command again"
         ) from error
+
+
+def path_of(part: FileIO) -> Path:
+    """The path that an open file was opened by."""
+    return Path(os.fsdecode(part.name))
 
 
 def size_of(part: FileIO) -> int:
@@ -74,8 +79,9 @@ def size_of(part: FileIO) -> int:
 
 def discard(part: FileIO) -> None:
     """Empties the file. Not unlinked: its lock is on the file, not on the name."""
-    if size_of(part):
-        part.truncate(0)
+    with disk_errors(path_of(part)):
+        if size_of(part):
+            part.truncate(0)
 
 
 def receive_rest(url: str, part: FileIO, size_bytes: int | None, timeout_seconds: float, received: Received) -> None:
@@ -83,7 +89,7 @@ def receive_rest(url: str, part: FileIO, size_bytes: int | None, timeout_seconds
 
     Args:
         url: http or https.
-        part: open for reading and writing, unbuffered; holds the file's first bytes or nothing.
+        part: open for appending, unbuffered; holds the file's first bytes or nothing.
         size_bytes: the published size, if it is known.
         timeout_seconds: the longest silence that is waited for.
         received: told of every chunk.
@@ -122,7 +128,6 @@ def _append(answer: _Answer, part: FileIO, size_bytes: int | None, received: Rec
         if answer.start:
             raise MirrorFailedError("the host sent another range than was asked for", again=True)
     done = answer.start
-    part.seek(done)
     chunk = answer.head
     while chunk:
         _write(part, chunk)
@@ -140,7 +145,7 @@ def _append(answer: _Answer, part: FileIO, size_bytes: int | None, received: Rec
 
 
 def _write(part: FileIO, chunk: bytes) -> None:
-    with disk_errors(Path(str(part.name))):
+    with disk_errors(path_of(part)):
         rest = memoryview(chunk)
         while rest:  # a raw file may take less than it is given, as when the disk is nearly full
             rest = rest[part.write(rest) :]
@@ -195,35 +200,32 @@ def _extent(response: HTTPResponse) -> tuple[int, int | None]:
     return 0, int(length) if length.isdecimal() else None
 
 
-class _ConfirmationForm(HTMLParser):
-    """Google Drive's "too large to scan for viruses" page: the form's action and its hidden inputs."""
+class _Forms(HTMLParser):
+    """The forms of a page: each one's action and hidden inputs, which is what a click on its button would send."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.action = ""
-        self.inputs: dict[str, str] = {}
+        self.forms: list[tuple[str, dict[str, str]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collects what a click on "download anyway" would send."""
+        """Called by HTMLParser for every tag that opens."""
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.action, self.inputs = values.get("action", ""), {}
-        elif tag == "input" and values.get("type") == "hidden" and "confirm" not in self.inputs:
-            self.inputs[values.get("name", "")] = values.get("value", "")
+            self.forms.append((values.get("action", ""), {}))
+        elif tag == "input" and values.get("type") == "hidden" and self.forms:
+            self.forms[-1][1][values.get("name", "")] = values.get("value", "")
 
 
 def _confirmation(html: _HtmlPageError) -> str | None:
-    """The address behind a confirmation page; None if the page is none."""
-    form = _ConfirmationForm()
-    form.feed(html.page)
-    address = urllib.parse.urljoin(html.url, form.action)
-    # A page decides where we go next: never from https to plain http, and never to a local file.
-    if "confirm" not in form.inputs or urllib.parse.urlsplit(address).scheme not in (
-        "https",
-        urllib.parse.urlsplit(html.url).scheme,
-    ):
-        return None
-    return f"{address}?{urllib.parse.urlencode(form.inputs)}"
+    """The address behind Google Drive's "too large to scan for viruses" page; None if the page is another."""
+    page = _Forms()
+    page.feed(html.page)
+    for action, inputs in page.forms:
+        address = urllib.parse.urlsplit(urllib.parse.urljoin(html.url, action))
+        # A page decides where we go next: never from https to plain http, and never to a local file.
+        if "confirm" in inputs and address.scheme in ("https", urllib.parse.urlsplit(html.url).scheme):
+            return address._replace(query=urllib.parse.urlencode(inputs)).geturl()
+    return None
 
 
 def _network_reason(error: OSError | HTTPException) -> str:

@@ -100,7 +100,9 @@ def _to_rgb(picture: Image.Image) -> Picture:
     if picture.mode.startswith("I") or picture.mode == "F":
         return _from_wide_grey(np.asarray(picture))
     if picture.mode == "LAB":
-        lab_to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+        lab_to_rgb = ImageCms.buildTransform(
+            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+        )
         picture = ImageCms.applyTransform(picture, lab_to_rgb) or picture
     return np.asarray(picture.convert("RGB"))
 

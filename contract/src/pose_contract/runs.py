@@ -124,9 +124,9 @@ class RunLog:
         with self._lock:
             self.counts[what] = self.counts.get(what, 0) + number
 
-    def fail(self, file: str, error: StageError) -> None:
-        """One image could not be processed."""
-        self.count("failed")
+    def fail(self, file: str, error: StageError, images: int = 1) -> None:
+        """One file could not be processed; `images` 0 where it is none of the images."""
+        self.count("failed", images)
         self.failures.append(Failure(file=file, reason=error.reason, remedy=error.remedy))
 
     def report(self, state: Literal["running", "finished", "interrupted", "stopped"], message: str = "") -> RunReport:

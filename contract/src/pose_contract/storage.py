@@ -22,6 +22,11 @@ NAME_IS_TO_BLAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOTE
 
 
 def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file from its bytes. Raises what `write_chunks` raises."""
+    write_chunks(path, [data])
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
     """Writes a file so that it is there whole or not at all: temporary name beside it, fsync, rename.
 
     The temporary name depends only on the final one, so that the next write of the same file takes up what a killed
@@ -36,7 +41,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                for chunk in chunks:
+                    file.write(chunk if isinstance(chunk, bytes) else chunk.encode())
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -53,7 +59,8 @@ def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
         return ImageError(f"cannot write {path}: {error.strerror}", "rename the picture: shorter, or another name")
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return WorkspaceError(
-            f"cannot write {path}: {error.strerror}", "free some disk space, then run again: it goes on where it stopped"
+            f"cannot write {path}: {error.strerror}",
+            "free some disk space, then run again: it goes on where it stopped",
         )
     return WorkspaceError(
         f"cannot write {path}: {error.strerror}",
@@ -74,8 +81,16 @@ def record_bytes(record: Record) -> bytes:
 def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
     """Reads one record; None where it is missing, damaged, or of another schema version: it is then made anew."""
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return parse_record(path.read_bytes(), kind)
+    except OSError:
+        return None
+
+
+def parse_record(data: bytes, kind: type[AnyRecord]) -> AnyRecord | None:
+    """A record from its bytes; None where they are damaged or of another schema version."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError:
         return None
 
 

@@ -63,6 +63,21 @@ def weights_by_name(name: str) -> PublishedWeights:
     raise UsageError(f"No published weights are named {name!r}{nearest_text}", f"published are:{listed}")
 
 
+def chosen_weights(names: Sequence[str], trust: bool) -> tuple[PublishedWeights, ...]:
+    """The named files, each once; without names the default ones.
+
+    Raises:
+        UsageError: a name that is not published, or `trust` without a name.
+    """
+    if names:
+        return tuple(weights_by_name(name) for name in dict.fromkeys(names))
+    if trust:
+        raise UsageError(
+            "TRUST=1 takes a file that nothing verifies, so it must be asked for by name", "add NAME=…, or drop TRUST"
+        )
+    return tuple(weights for weights in published_weights() if weights.default)
+
+
 def weights_folder() -> Path:
     """Where weights lie: POSE_WEIGHTS, else ./weights."""
     return Path(os.environ.get("POSE_WEIGHTS") or "weights")
@@ -98,6 +113,8 @@ def difference_from_published(weights: PublishedWeights, path: Path) -> str | No
     Raises:
         OSError: the file cannot be read.
     """
+    if not path.is_file():
+        return "it is missing"
     size = path.stat().st_size
     if weights.size_bytes not in (None, size):
         return f"{size} bytes instead of {weights.size_bytes}"
@@ -106,6 +123,13 @@ def difference_from_published(weights: PublishedWeights, path: Path) -> str | No
         return None
     found = sha256_of(path)
     return None if found.startswith(known) else f"sha256 {found[:16]}… instead of {known[:16]}…"
+
+
+def how_verified(weights: PublishedWeights, path: Path) -> str:
+    """What the file at `path` was verified by, in words; its sha256 where there was nothing to verify it by."""
+    if weights.known_sha256 is None:
+        return f"NOT verified (no hash of it is published), sha256 {sha256_of(path)}"
+    return "verified by its sha256" if weights.sha256 else "verified by the 8 published digits of its sha256"
 
 
 def missing_weights_error(name: str, looked_in: Sequence[Path]) -> WeightsError:
@@ -130,7 +154,9 @@ def _what_lies_there(name: str, path: Path) -> str:
 def _how_to_get(name: str) -> str:
     by_name = {weights.name: weights for weights in published_weights()}
     if name not in by_name:
-        return f"put the file at {weights_folder() / name} (no file of that name is in weights.toml, so nothing fetches it)"
+        return (
+            f"put the file at {weights_folder() / name}; weights.toml knows no file of that name, so nothing fetches it"
+        )
     weights, replacement = by_name[name], stand_in(name)
     if weights.default:
         return "fetch them: make weights"

@@ -61,10 +61,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The flags; those of the original tool keep their names."""
-    parser = argparse.ArgumentParser(prog=STAGE, description="Photos in, person boxes and cuts out.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog=STAGE, description="Photos in, person boxes and cuts out.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"{STAGE} {__version__}")
     where = parser.add_argument_group("where")
-    where.add_argument("--workspace", metavar="DIR", help="sets all folders (default: ./custom, else ./pose-estimation)")
+    where.add_argument(
+        "--workspace", metavar="DIR", help="sets all folders (default: ./custom, else ./pose-estimation)"
+    )
     where.add_argument("--image_folder", metavar="DIR", help="photos to read")
     where.add_argument("--annot_folder", metavar="DIR", help="records to write: boxes as JSON")
     where.add_argument("--inspect_folder", metavar="DIR", help="pictures with boxes to write")
@@ -73,18 +77,27 @@ def parser() -> argparse.ArgumentParser:
     network.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg (default: our yolov3.cfg)")
     network.add_argument("--weights_path", type=Path, metavar="FILE", help=".weights or .pth; never replaced by others")
     network.add_argument("--checkpoint_model", type=Path, metavar="FILE", help="replaces --weights_path")
-    network.add_argument("--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)")
+    network.add_argument(
+        "--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)"
+    )
     network.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
     network.add_argument("--weights", choices=("auto", "published", "lite"), default="auto", help="(default: auto)")
     network.add_argument("--engine", choices=("auto", "torch", "opencv"), default="auto", help="(default: auto)")
     network.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     people = parser.add_argument_group("people")
     people.add_argument(
-        "--conf_thres", type=float, metavar="P", help="least objectness x class probability (default: 0.5, or the model's)"
+        "--conf_thres",
+        type=float,
+        metavar="P",
+        help="least objectness x class probability (default: 0.5, or the model's)",
     )
-    people.add_argument("--nms_thres", type=float, default=0.4, metavar="IOU", help="overlap to suppress (default: 0.4)")
+    people.add_argument(
+        "--nms_thres", type=float, default=0.4, metavar="IOU", help="overlap to suppress (default: 0.4)"
+    )
     people.add_argument("--cut_scale", type=float, default=1.25, metavar="F", help="cut size over box (default: 1.25)")
-    people.add_argument("--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)")
+    people.add_argument(
+        "--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)"
+    )
     run = parser.add_argument_group("run")
     run.add_argument("--batch_size", type=int, default=1, metavar="N", help="images per network pass (default: 1)")
     run.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")

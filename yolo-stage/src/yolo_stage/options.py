@@ -43,7 +43,9 @@ class DetectOptions:
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
-        _require(self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1")
+        _require(
+            self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1"
+        )
         _require(0 < self.nms_thres <= 1, "--nms_thres", self.nms_thres, "over 0, up to 1")
         _require(self.batch_size >= 1, "--batch_size", self.batch_size, "1 or more")
         _require(self.n_cpu >= 0, "--n_cpu", self.n_cpu, "0 (automatic) or more")

@@ -1,0 +1,137 @@
+"""What is to be done for one annot: nothing, a new drawing, or the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hrn_stage import STAGE
+from hrn_stage.draw import DrawStyle
+from hrn_stage.people import Gathering, prepare_person
+from hrn_stage.results import final_comment
+from pose_contract.errors import ImageError
+from pose_contract.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
+from pose_contract.runs import SeenFiles, is_current
+from pose_contract.storage import parse_record
+from pose_contract.workspace import Workspace
+
+AGAIN = "run yolo-stage again"
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """An image whose record is current and whose final picture is not."""
+
+    name: str
+    poses: ImagePoses
+    record: bytes
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An image that needs nothing: all is current, or it cannot be processed."""
+
+    name: str
+    error: ImageError | None = None
+    people: int = 0
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What it takes to decide about an annot and to warp its cuts; its methods run in the workers."""
+
+    workspace: Workspace
+    made_by: MadeBy
+    input_wh: tuple[int, int]
+    style: DrawStyle
+    overwrite: bool
+    debug_folders: tuple[str, ...]
+    seen: SeenFiles
+    say: Callable[[str], None]
+
+    def examine(self, annot_name: str) -> Gathering | Redraw | Settled:
+        """Reads one annot (its path below annots/) and, unless its poses are current, its cuts."""
+        path = self.workspace.path(self.workspace.annots) / annot_name
+        name = annot_name.removesuffix(".json")
+        try:
+            data = _annot_bytes(path)
+            annot = self._annot(path, data)
+            name = self.workspace.image_name(annot.image)
+            self._require_same_image(annot)
+            annot_sha256 = hashlib.sha256(data).hexdigest()
+            current = self._current(name, annot, annot_sha256)
+            if current is not None:
+                return current
+            people = tuple(
+                prepare_person(person, read_cut(self.workspace, person), self.input_wh) for person in annot.people
+            )
+        except ImageError as error:
+            return Settled(name, error)
+        return Gathering(name, annot, annot_sha256, people)
+
+    def _annot(self, path: Path, data: bytes) -> ImageAnnot:
+        annot = parse_record(data, ImageAnnot)
+        if annot is None:
+            raise ImageError("is a damaged annot, or one of another version", f"delete {path} and {AGAIN}")
+        images = f"{self.workspace.images}/"
+        own = self.workspace.annot_file(annot.image.removeprefix(images))
+        if not annot.image.startswith(images) or self.workspace.path(own) != path:
+            raise ImageError(f"is the annot of {annot.image}, which belongs elsewhere", f"delete {path} and {AGAIN}")
+        return annot
+
+    def _require_same_image(self, annot: ImageAnnot) -> None:
+        """The picture that the boxes were found in is still the one in images/."""
+        sha256 = self.seen.known(annot.image)
+        if sha256 is None:
+            sha256 = self.seen.sha256(annot.image, read_image_bytes(self.workspace.path(annot.image)))
+        if sha256 == annot.image_sha256:
+            return
+        if annot.corrected:
+            remedy = f"its annot was corrected by hand for another picture: delete that and {AGAIN}"
+            raise ImageError("has changed since", remedy)
+        raise ImageError("has changed since yolo-stage saw it", AGAIN)
+
+    def _current(self, name: str, annot: ImageAnnot, annot_sha256: str) -> Redraw | Settled | None:
+        """The skip rule; None sends the image through the network."""
+        try:
+            record = self.workspace.path(self.workspace.poses_file(name)).read_bytes()
+        except OSError:
+            return None
+        poses = parse_record(record, ImagePoses)
+        if poses is None:
+            return None
+        wanted = self.made_by.model_copy(update={"annot_sha256": annot_sha256})
+        if poses.corrected:
+            if poses.image_sha256 != annot.image_sha256:
+                self.say(f"{STAGE}: {name} has changed, its corrected poses are kept as they are")
+        elif self.overwrite or not is_current(poses.made_by, wanted, self._debug_files(name, len(annot.people))):
+            return None
+        final = self.workspace.path(self.workspace.final_file(name))
+        if read_jpeg_comment(final) == final_comment(record, self.style):
+            return Settled(name, people=len(poses.people))
+        return Redraw(name, poses, record)
+
+    def _debug_files(self, name: str, people: int) -> list[Path]:
+        names = {f"{self.workspace.output}/debug": self.workspace.heatmap_file}
+        names[f"{self.workspace.output}/inspect"] = self.workspace.cut_inspect_file
+        return [
+            self.workspace.path(names[folder](name, index)) for folder in self.debug_folders for index in range(people)
+        ]
+
+
+def read_cut(workspace: Workspace, person: Person) -> Picture:
+    """One person's cut. Raises ImageError naming the cut."""
+    try:
+        return read_image(workspace.path(person.cut.file))
+    except ImageError as error:
+        raise ImageError(f"cannot be processed: {person.cut.file} {error.reason}", AGAIN) from error
+
+
+def _annot_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"has an annot that cannot be read: {error.strerror}", f"check {path}") from error

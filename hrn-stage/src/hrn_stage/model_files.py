@@ -1,0 +1,129 @@
+"""Which weights: from the YAML to a plan that says how to load the network, without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hrn_stage.config import HrnConfig, read_config
+from hrn_stage.estimator import PoseEstimator
+from hrn_stage.skeletons import Skeleton, skeleton_for
+from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.weights import find_published, missing_weights_error, sha256_of, stand_in, weights_folder
+
+LITE = Path(__file__).parent / "models" / "lite"
+
+
+@dataclass(frozen=True)
+class EstimatorPlan:
+    """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used."""
+
+    config: HrnConfig
+    skeleton: Skeleton
+    model: str
+    weights_sha256: str
+    network_sha256: str
+    engine: str
+    why: str
+    precision: str
+    load: Callable[[], PoseEstimator]
+
+
+def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: str) -> EstimatorPlan:
+    """Finds the weights and checks them against the YAML's skeleton.
+
+    Args:
+        config: the YAML.
+        config_path: where it lies; weights are looked for beside it.
+        weights: auto, published or lite.
+        device: auto, cpu or cuda.
+
+    Raises:
+        ConfigError: a number of joints without a skeleton.
+        WeightsError: the weights are missing.
+    """
+    path, note = (None, "") if weights == "lite" else find_weights(config, config_path)
+    if path is None:
+        if weights == "published" or config.TEST.MODEL_FILE or (weights == "auto" and not LITE.is_dir()):
+            raise _missing(config, config_path)
+        config, path = _lite(config)
+        note = "embedded lite weights"
+        if weights == "auto":
+            note += " (the published ones are better and not fetched: make weights)"
+    network = json.dumps(config.MODEL.model_dump(mode="json"), sort_keys=True).encode()
+    return EstimatorPlan(
+        config=config,
+        skeleton=skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS),
+        model=path.stem,
+        weights_sha256=sha256_of(path),
+        network_sha256=hashlib.sha256(network).hexdigest(),
+        engine="torch",
+        why=f"{note}; engine torch",
+        precision="fp32",
+        load=lambda: _load(config, path, device),
+    )
+
+
+def _load(config: HrnConfig, weights: Path, device: str) -> PoseEstimator:
+    from hrn_stage.engines.torch import load_estimator
+
+    return load_estimator(config.MODEL, weights, device)
+
+
+def find_weights(config: HrnConfig, config_path: Path) -> tuple[Path | None, str]:
+    """The weights that the YAML names, and a note on where they were found; None where they are not there.
+
+    TEST.MODEL_FILE if set, else MODEL.PRETRAINED: as given, beside the YAML, by base name in the weights folder; for
+    MODEL.PRETRAINED also the file that weights.toml names as its stand-in.
+    """
+    for path in _candidates(config, config_path):
+        if path.is_file():
+            return path, f"weights {path}"
+    published = None if config.TEST.MODEL_FILE else stand_in(Path(config.MODEL.PRETRAINED).name)
+    found = find_published(published.name) if published else None
+    if found is None:
+        return None, ""
+    return found, f"weights {found}, standing in for {Path(config.MODEL.PRETRAINED).name}"
+
+
+def _candidates(config: HrnConfig, config_path: Path) -> tuple[Path, ...]:
+    named = config.TEST.MODEL_FILE or config.MODEL.PRETRAINED
+    if not named:
+        return ()
+    return Path(named), config_path.parent / named, weights_folder() / Path(named).name
+
+
+def _missing(config: HrnConfig, config_path: Path) -> WeightsError:
+    key, named = (
+        ("TEST.MODEL_FILE", config.TEST.MODEL_FILE)
+        if config.TEST.MODEL_FILE
+        else (
+            "MODEL.PRETRAINED",
+            config.MODEL.PRETRAINED,
+        )
+    )
+    if not named:
+        return WeightsError(f"{config_path} names no weights", "set TEST.MODEL_FILE or MODEL.PRETRAINED in it")
+    if key == "TEST.MODEL_FILE":
+        looked = ", ".join(str(path) for path in _candidates(config, config_path))
+        return WeightsError(
+            f"no weights file for {key} {named}; looked for {looked}", f"correct {key} in {config_path}"
+        )
+    published = stand_in(Path(named).name)
+    extra = (weights_folder() / published.name,) if published else ()
+    name = published.name if published else Path(named).name
+    return missing_weights_error(name, (*_candidates(config, config_path), *extra))
+
+
+def _lite(config: HrnConfig) -> tuple[HrnConfig, Path]:
+    """The embedded network: its own MODEL section, all else the user's."""
+    for path in sorted(LITE.glob("*.yaml")):
+        lite = read_config(path)
+        dataset = config.DATASET.model_copy(
+            update={"DATASET": lite.DATASET.DATASET, "COLOR_RGB": lite.DATASET.COLOR_RGB}
+        )
+        return config.model_copy(update={"MODEL": lite.MODEL, "DATASET": dataset}), path.parent / lite.MODEL.PRETRAINED
+    raise ConfigError("this version carries no embedded lite weights", "fetch the published ones: make weights")

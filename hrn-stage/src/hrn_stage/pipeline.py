@@ -1,0 +1,272 @@
+"""The story of hrn-stage: each annot's cuts go through the network, and the poses are pasted onto the image."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrn_stage import STAGE, __version__
+from hrn_stage.decode import decode, keypoints_to_image, merge_flipped
+from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from hrn_stage.estimator import PoseEstimator
+from hrn_stage.model_files import EstimatorPlan
+from hrn_stage.options import EstimateOptions
+from hrn_stage.intake import Intake, Redraw, Settled
+from hrn_stage.people import Gathering, poses_record
+from hrn_stage.preprocess import normalize
+from hrn_stage.results import final_comment, remove_stale, write_tables
+from hrn_stage.skeletons import skeleton_named
+from pose_contract.errors import ImageError, UsageError
+from pose_contract.images import Picture, read_image, write_jpeg
+from pose_contract.progress import Progress
+from pose_contract.records import ImagePoses, MadeBy, PersonPose, RunReport
+from pose_contract.runs import RunLog, SeenFiles, locked
+from pose_contract.storage import (
+    numbered_files,
+    record_bytes,
+    record_paths,
+    remove_file,
+    sweep_temporaries,
+    write_bytes,
+)
+from pose_contract.workers import Backlog, map_ahead, worker_count
+from pose_contract.workspace import Workspace
+
+
+def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
+    """Finds the poses of all people in annots/ that have no current record.
+
+    Writes final/ and the debug pictures, then output/poses/ as the done-mark; then rebuilds the aggregates.
+
+    Raises:
+        UsageError: there are no annots; nothing has been touched.
+        WorkspaceError: not writable, disk full, or another run is on it.
+    """
+    workspace = options.workspace
+    names = list_annots(workspace)
+    log = RunLog(workspace, STAGE, __version__, made_by(plan).options, plan.model, plan.engine)
+    log.count("images", len(names))
+    seen = SeenFiles(workspace)
+    with locked(workspace, STAGE), log.kept(), Progress(STAGE, len(names), options.quiet) as progress:
+        progress.say(f"{STAGE}: {plan.why}")
+        for folder in (workspace.final, workspace.output):
+            sweep_temporaries(workspace.path(folder))
+        for image in remove_stale(workspace):
+            progress.say(f"{STAGE}: {image} has no annot any more, its corrected poses are kept")
+        try:
+            _Run(options, plan, log, seen, progress).over(names)
+        finally:
+            seen.save()
+        refused = write_tables(workspace, plan.skeleton)
+        if refused is not None:
+            log.fail(workspace.output, refused, images=0)
+            progress.say(f"{STAGE}: {refused}")
+    return log.report("finished")
+
+
+def list_annots(workspace: Workspace) -> list[str]:
+    """The annots to follow, relative to annots/, in sorted order. Raises UsageError where there are none."""
+    folder = workspace.path(workspace.annots)
+    names = [path.relative_to(folder).as_posix() for path in record_paths(folder)]
+    if not names:
+        raise UsageError(f"no annots in {folder}", "run yolo-stage first: make yolo")
+    return names
+
+
+def made_by(plan: EstimatorPlan) -> MadeBy:
+    """All that changes results, and nothing else; the annot's hash is added per image."""
+    test = plan.config.TEST
+    method = test.DECODE if test.POST_PROCESS else "argmax"
+    return MadeBy(
+        stage=STAGE,
+        version=__version__,
+        model=plan.model,
+        weights_sha256=plan.weights_sha256,
+        options={
+            "image_size": list(plan.config.MODEL.IMAGE_SIZE),
+            "color_rgb": plan.config.DATASET.COLOR_RGB,
+            "flip_test": test.FLIP_TEST,
+            "shift_heatmap": test.SHIFT_HEATMAP,
+            "decode": method,
+            "blur_kernel": test.BLUR_KERNEL if method == "dark" else None,
+            "network_sha256": plan.network_sha256,
+            "engine": plan.engine,
+            "precision": plan.precision,
+        },
+    )
+
+
+def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton: str, style: DrawStyle) -> Picture:
+    """The picture with everybody's skeleton on it."""
+    drawn = [
+        DrawnPose(
+            np.array([(point.x, point.y) for point in person.keypoints]),
+            np.array([point.score for point in person.keypoints]),
+        )
+        for person in people
+    ]
+    return draw_poses(picture, drawn, skeleton_named(skeleton), style)
+
+
+class _Run:
+    """The steps of one run, and what they share."""
+
+    def __init__(
+        self, options: EstimateOptions, plan: EstimatorPlan, log: RunLog, seen: SeenFiles, progress: Progress
+    ) -> None:
+        self._options = options
+        self._workspace = options.workspace
+        self._plan = plan
+        self._config = plan.config
+        self._made_by = made_by(plan)
+        self._log = log
+        self._seen = seen
+        self._progress = progress
+        self._debug_folders = _debug_folders(options)
+        self._intake = Intake(
+            workspace=options.workspace,
+            made_by=self._made_by,
+            input_wh=plan.config.MODEL.IMAGE_SIZE,
+            style=options.style,
+            overwrite=options.overwrite,
+            debug_folders=tuple(self._debug_folders.values()),
+            seen=seen,
+            say=progress.say,
+        )
+        self._estimator: PoseEstimator | None = None
+
+    def over(self, names: Sequence[str]) -> None:
+        """Workers warp cuts ahead and draw behind while the network runs in this thread."""
+        size = self._options.people_per_batch
+        workers = min(worker_count(0), self._config.WORKERS or 1)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        waiting: deque[tuple[Gathering, int]] = deque()
+        try:
+            backlog = Backlog(pool, workers)
+            for image in map_ahead(pool, self._intake.examine, names, ahead=workers + size):
+                if isinstance(image, Settled):
+                    self._settle(image)
+                elif isinstance(image, Redraw):
+                    backlog.submit(self._redraw, image)
+                elif image.complete:
+                    backlog.submit(self._write, image)
+                else:
+                    waiting.extend((image, index) for index in range(len(image.people)))
+                while len(waiting) >= size:
+                    self._estimate([waiting.popleft() for _ in range(size)], backlog)
+            if waiting:
+                self._estimate(list(waiting), backlog)
+            backlog.finish()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _settle(self, image: Settled) -> None:
+        if image.error is None:
+            self._log.count("skipped")
+            self._count_people(image.people)
+        else:
+            self._fail(image.name, image.error)
+        self._progress.step(worked=False)
+
+    def _fail(self, name: str, error: ImageError) -> None:
+        self._log.fail(self._workspace.image_file(name), error)
+        self._progress.say(f"{STAGE}: {name} {error}")
+
+    def _count_people(self, people: int) -> None:
+        self._log.count("people", people)
+        self._log.count("nobody", people == 0)
+
+    def _estimate(self, rows: Sequence[tuple[Gathering, int]], backlog: Backlog) -> None:
+        """Runs the network on one batch, padded to the fixed size, and hands complete images to the writers."""
+        if self._estimator is None:
+            self._estimator = self._plan.load()
+            self._log.device = self._estimator.device
+        people = [image.people[index] for image, index in rows]
+        width, height = self._config.MODEL.IMAGE_SIZE
+        pictures = np.zeros((self._options.people_per_batch, height, width, 3), np.uint8)
+        for row, person in enumerate(people):
+            pictures[row] = person.network_input
+        heatmaps = self._heatmaps(self._estimator, normalize(pictures, self._config.DATASET.COLOR_RGB))[: len(rows)]
+        method = str(self._made_by.options["decode"])
+        keypoints, scores = decode(heatmaps, method, self._config.TEST.BLUR_KERNEL)
+        centers = np.stack([person.center for person in people])
+        scales = np.stack([person.scale for person in people])
+        in_image = keypoints_to_image(keypoints, centers, scales, self._config.MODEL.HEATMAP_SIZE)
+        for row, (image, index) in enumerate(rows):
+            image.keypoints_xy[index], image.scores[index] = in_image[row], scores[row]
+            if "heatmaps" in self._debug_folders:
+                image.heatmaps[index] = heatmaps[row]
+            if image.complete:
+                backlog.submit(self._write, image)
+
+    def _heatmaps(self, estimator: PoseEstimator, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        heatmaps = estimator.heatmaps(inputs)
+        if not self._config.TEST.FLIP_TEST:
+            return heatmaps
+        mirrored = estimator.heatmaps(np.ascontiguousarray(inputs[:, :, :, ::-1]))
+        return merge_flipped(heatmaps, mirrored, self._plan.skeleton.mirror_index, self._config.TEST.SHIFT_HEATMAP)
+
+    def _write(self, image: Gathering) -> None:
+        """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""
+        workspace = self._workspace
+        poses = poses_record(image, self._plan.skeleton, self._made_by)
+        record = record_bytes(poses)
+        path = workspace.path(workspace.poses_file(image.name))
+        try:
+            picture = read_image(workspace.path(poses.image))
+            remove_file(path)
+            self._write_debug(image, poses, picture)
+            self._write_final(image.name, poses, record, picture)
+            write_bytes(path, record)
+        except ImageError as error:
+            self._fail(image.name, error)
+        else:
+            self._log.count("processed")
+            self._count_people(len(poses.people))
+        self._progress.step()
+
+    def _redraw(self, image: Redraw) -> None:
+        try:
+            picture = read_image(self._workspace.path(image.poses.image))
+            self._write_final(image.name, image.poses, image.record, picture)
+        except ImageError as error:
+            self._fail(image.name, error)
+        else:
+            self._log.count("redrawn")
+            self._count_people(len(image.poses.people))
+        self._progress.step()
+
+    def _write_final(self, name: str, poses: ImagePoses, record: bytes, picture: Picture) -> None:
+        final = paste_poses(picture, poses.people, poses.skeleton, self._options.style)
+        path = self._workspace.path(self._workspace.final_file(name))
+        write_jpeg(path, final, final_comment(record, self._options.style))
+
+    def _write_debug(self, image: Gathering, poses: ImagePoses, picture: Picture) -> None:
+        workspace = self._workspace
+        for folder in self._debug_folders.values():
+            for index, path in numbered_files(workspace, folder, image.name).items():
+                if index >= len(image.people):
+                    remove_file(path)
+        for index, person in enumerate(image.people):
+            if "heatmaps" in self._debug_folders:
+                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], self._plan.skeleton.keypoints)
+                write_jpeg(workspace.path(workspace.heatmap_file(image.name, index)), sheet)
+            if "cuts" in self._debug_folders:
+                cut = image.annot.people[index].cut
+                pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self._options.style)
+                inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
+                write_jpeg(workspace.path(workspace.cut_inspect_file(image.name, index)), inside)
+
+
+def _debug_folders(options: EstimateOptions) -> dict[str, str]:
+    """What DEBUG asks for, and the folder it goes to. The ground truth switches have no meaning without labels."""
+    debug, output = options.config.DEBUG, options.workspace.output
+    asked = {
+        "heatmaps": (debug.SAVE_HEATMAPS_PRED, f"{output}/debug"),
+        "cuts": (debug.SAVE_BATCH_IMAGES_PRED, f"{output}/inspect"),
+    }
+    return {what: folder for what, (wanted, folder) in asked.items() if debug.DEBUG and wanted}

@@ -1,0 +1,94 @@
+"""What hrn-stage keeps on disk besides its records: when a final picture is current, stale results, aggregates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from hrn_stage import STAGE, __version__
+from hrn_stage.draw import DrawStyle
+from hrn_stage.skeletons import Skeleton
+from hrn_stage.tables import (
+    CSV_HEADER,
+    coco_category,
+    coco_image,
+    coco_results,
+    colliding_ids,
+    csv_rows,
+    image_id,
+    json_list,
+)
+from pose_contract.errors import ImageError
+from pose_contract.records import ImagePoses
+from pose_contract.storage import numbered_files, read_poses, record_paths, remove_file, remove_outputs, write_chunks
+from pose_contract.workspace import Workspace
+
+
+def final_comment(record: bytes, style: DrawStyle) -> str:
+    """What the JPEG comment of a final picture says: drawn from this record in this style. Otherwise it is redrawn."""
+    return f"{STAGE} {hashlib.sha256(record + repr((__version__, style)).encode()).hexdigest()[:32]}"
+
+
+def remove_stale(workspace: Workspace) -> list[str]:
+    """Removes poses whose annot is gone, with their pictures; returns the images whose poses a person corrected."""
+    kept = []
+    folder = workspace.path(workspace.output) / "poses"
+    for path in record_paths(folder):
+        poses = read_poses(path)
+        annot = workspace.path(workspace.annots) / path.relative_to(folder)
+        if poses is None or annot.exists():
+            continue
+        if poses.corrected:
+            kept.append(poses.image)
+            continue
+        stem = path.relative_to(folder).as_posix().removesuffix(".json")
+        remove_outputs([path], folder)
+        name = stem if poses.image.endswith(stem) else f"{stem}.jpg"
+        remove_outputs([workspace.path(workspace.final_file(name))], workspace.path(workspace.final))
+        for debug in ("debug", "inspect"):
+            inside = f"{workspace.output}/{debug}"
+            remove_outputs(numbered_files(workspace, inside, name).values(), workspace.path(inside))
+    return kept
+
+
+def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
+    """Rebuilds the aggregates from the records; returns what keeps the COCO files from being written, if anything.
+
+    Records in another skeleton (a corrected one of an earlier run) stand in the CSV only: a COCO file has one skeleton.
+    """
+    paths = list(record_paths(workspace.path(workspace.output) / "poses"))
+    write_chunks(workspace.keypoints_csv, _csv(workspace, paths))
+    names = [workspace.image_name(poses.image) for poses in _poses(paths)]
+    collisions = colliding_ids(names)
+    if collisions:
+        remove_file(workspace.keypoints_coco)
+        remove_file(workspace.images_coco)
+        first, second = collisions[0]
+        return ImageError(
+            f"{first} and {second} have the same COCO image id {image_id(first)} ({len(collisions)} such pairs)",
+            "rename one; all else is written, only the two COCO files are not",
+        )
+    same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
+    rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image))))
+    write_chunks(workspace.keypoints_coco, json_list(rows))
+    write_chunks(workspace.images_coco, _images_coco(workspace, paths, skeleton))
+    return None
+
+
+def _poses(paths: list[Path]) -> Iterator[ImagePoses]:
+    return (poses for path in paths if (poses := read_poses(path)) is not None)
+
+
+def _csv(workspace: Workspace, paths: list[Path]) -> Iterator[str]:
+    yield CSV_HEADER
+    for poses in _poses(paths):
+        yield csv_rows(poses, workspace.image_name(poses.image))
+
+
+def _images_coco(workspace: Workspace, paths: list[Path], skeleton: Skeleton) -> Iterator[str]:
+    yield '{"images": '
+    yield from json_list(coco_image(poses, workspace.image_name(poses.image)) for poses in _poses(paths))
+    yield ', "annotations": [], "categories": '
+    yield from json_list([coco_category(skeleton)])
+    yield "}\n"

@@ -1,0 +1,123 @@
+"""Data: the keypoint names, limbs and mirror pairs of the data sets that HRNet is published for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pose_contract.errors import ConfigError
+
+Side = Literal["left", "right", "middle"]
+
+
+@dataclass(frozen=True)
+class Limb:
+    """A line between two keypoints, by name, and the person's own side of the body it belongs to."""
+
+    a: str
+    b: str
+    side: Side
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Keypoint names in the order of the network's heatmaps, the limbs drawn, and who changes places in a mirror."""
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[Limb, ...]
+    mirror_pairs: tuple[tuple[str, str], ...]
+
+    @property
+    def mirror_index(self) -> tuple[int, ...]:
+        """For each keypoint the position of its mirror partner, or its own: an involution of 0..J-1."""
+        partner = {name: name for name in self.keypoints}
+        for a, b in self.mirror_pairs:
+            partner[a], partner[b] = b, a
+        return tuple(self.keypoints.index(partner[name]) for name in self.keypoints)
+
+
+def _both_sides(*joined: tuple[str, str]) -> tuple[Limb, ...]:
+    """Limbs of either side; a `*` in a name stands for `left_` or `right_`."""
+    sides: tuple[Side, ...] = ("right", "left")
+    return tuple(
+        Limb(a.replace("*", f"{side}_"), b.replace("*", f"{side}_"), side) for side in sides for a, b in joined
+    )
+
+
+def _pairs(*names: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"left_{name}", f"right_{name}") for name in names)
+
+
+_JOINTS = ("ankle", "knee", "hip", "wrist", "elbow", "shoulder")
+_LEG_AND_ARM = (("*ankle", "*knee"), ("*knee", "*hip"), ("*wrist", "*elbow"), ("*elbow", "*shoulder"))
+
+# fmt: off
+MPII16 = Skeleton(
+    name="mpii16",
+    keypoints=(
+        "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+        "pelvis", "thorax", "upper_neck", "head_top",
+        "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*hip", "pelvis"), ("*shoulder", "thorax")),
+        Limb("pelvis", "thorax", "middle"),
+        Limb("thorax", "upper_neck", "middle"),
+        Limb("upper_neck", "head_top", "middle"),
+    ),
+    mirror_pairs=_pairs(*_JOINTS),
+)
+
+COCO17 = Skeleton(
+    name="coco17",
+    keypoints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+        "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*shoulder", "*hip"), ("nose", "*eye"), ("*eye", "*ear"), ("*ear", "*shoulder")),
+        Limb("left_shoulder", "right_shoulder", "middle"),
+        Limb("left_hip", "right_hip", "middle"),
+    ),
+    mirror_pairs=_pairs("eye", "ear", *_JOINTS),
+)
+
+LSP14 = Skeleton(
+    name="lsp14",
+    keypoints=(
+        "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
+        "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
+        "neck", "head_top",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*shoulder", "*hip"), ("*shoulder", "neck")),
+        Limb("left_hip", "right_hip", "middle"),
+        Limb("neck", "head_top", "middle"),
+    ),
+    mirror_pairs=_pairs(*_JOINTS),
+)
+# fmt: on
+
+_BY_DATASET = {"mpii": MPII16, "coco": COCO17, "lsp": LSP14}
+_BY_COUNT = {len(skeleton.keypoints): skeleton for skeleton in _BY_DATASET.values()}
+
+
+def skeleton_for(dataset: str, num_joints: int) -> Skeleton:
+    """The skeleton of `DATASET.DATASET` mpii, coco or lsp; of any other data set ("custom") by `MODEL.NUM_JOINTS`.
+
+    Raises:
+        ConfigError: the data set and the count contradict each other, or nobody knows a skeleton of that many.
+    """
+    named = _BY_DATASET.get(dataset.strip().lower())
+    if named is not None and len(named.keypoints) != num_joints:
+        raise ConfigError(
+            f"DATASET.DATASET {dataset} has {len(named.keypoints)} keypoints, but MODEL.NUM_JOINTS is {num_joints}",
+            f"set MODEL.NUM_JOINTS {len(named.keypoints)}, or name the data set of the weights (mpii, coco, lsp)",
+        )
+    skeleton = named or _BY_COUNT.get(num_joints)
+    if skeleton is None:
+        known = ", ".join(f"{count} ({skeleton.name})" for count, skeleton in sorted(_BY_COUNT.items()))
+        raise ConfigError(f"no skeleton with MODEL.NUM_JOINTS {num_joints} is known", f"known: {known}")
+    return skeleton

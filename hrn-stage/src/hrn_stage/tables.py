@@ -1,0 +1,82 @@
+"""The aggregates: COCO results, COCO images and a CSV, rebuilt from the records (pure; yields text to be written)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+
+from hrn_stage.skeletons import Skeleton
+from pose_contract.records import ImagePoses
+
+COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d+)")
+PERSON_CATEGORY = 1
+
+
+def image_id(name: str) -> int:
+    """COCO's id of an image: the number that its name is (`000000000785.jpg`, `COCO_val2014_000000000192.jpg`), else the
+    CRC-32 of its name below images/.
+    """
+    stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    number = COCO_NAME.fullmatch(stem)
+    return int(number[1]) if number else zlib.crc32(name.encode())
+
+
+def colliding_ids(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of images that would have the same COCO id."""
+    owner: dict[int, str] = {}
+    return [(owner[number], name) for name in names if owner.setdefault(number := image_id(name), name) != name]
+
+
+def coco_results(poses: ImagePoses, number: int) -> list[dict[str, object]]:
+    """One image's rows of the results list that pycocotools loads."""
+    return [
+        {
+            "image_id": number,
+            "category_id": PERSON_CATEGORY,
+            "keypoints": [value for point in person.keypoints for value in (point.x, point.y, point.score)],
+            "score": person.score,
+        }
+        for person in poses.people
+    ]
+
+
+def coco_image(poses: ImagePoses, name: str) -> dict[str, object]:
+    """One image's row of images.coco.json."""
+    return {"id": image_id(name), "file_name": name, "width": poses.width, "height": poses.height}
+
+
+def coco_category(skeleton: Skeleton) -> dict[str, object]:
+    """The category `person` with the skeleton's keypoints and limbs; COCO counts keypoints from 1."""
+    position = {name: index + 1 for index, name in enumerate(skeleton.keypoints)}
+    return {
+        "id": PERSON_CATEGORY,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[position[limb.a], position[limb.b]] for limb in skeleton.limbs],
+    }
+
+
+def json_list(rows: Iterable[dict[str, object]]) -> Iterator[str]:
+    """A JSON list, one row a line, without holding all rows at once."""
+    separator = "[\n"
+    for row in rows:
+        yield separator + json.dumps(row, ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def csv_rows(poses: ImagePoses, name: str) -> str:
+    """One image's lines of keypoints.csv."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    for person in poses.people:
+        writer.writerows([name, person.index, point.name, point.x, point.y, point.score] for point in person.keypoints)
+    return lines.getvalue()
+
+
+CSV_HEADER = "image,person,keypoint,x,y,score\n"

@@ -1,0 +1,197 @@
+"""A Darknet network as data: the cfg, the weights file that fits it, and which of its classes is a person.
+
+Reads cfg and class names and looks at weights files; runs nothing. Every user's mistake is a StageError here, so
+that the engines may trust what they are given.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pose_contract.errors import ConfigError, WeightsError
+
+from yolo_stage.cfg_layers import Layer, trace_layers
+from yolo_stage.cfg_sections import Section, parse_sections
+
+_COCO_CLASSES = 80
+_STRIDE = 32  # the coarsest grid of the family: an input must be a multiple of it
+_FETCH_AGAIN = "fetch the file again (`make weights`), or give the cfg that belongs to it with --model_def"
+
+
+@dataclass(frozen=True)
+class DarknetNetwork:
+    """A checked cfg. `text` is the file as it was read; `input_size` may differ from it (`with_input_size`)."""
+
+    name: str
+    text: str
+    sections: tuple[Section, ...]
+    layers: tuple[Layer, ...]
+    input_size: int
+    classes: int
+    conf_thres: float | None
+
+    @property
+    def parameter_count(self) -> int:
+        """float32 values in a weights file of this network; a batch-normalised filter has 4, a plain one 1 bias."""
+        return sum(layer.parameter_count for layer in self.layers)
+
+    def with_input_size(self, input_size: int) -> DarknetNetwork:
+        """The same network for a square input of `input_size` px; ConfigError unless a positive multiple of 32."""
+        if input_size < _STRIDE or input_size % _STRIDE:
+            reason = f"{self.name}: an input of {input_size} px; expected a positive multiple of {_STRIDE}"
+            raise ConfigError(reason, f"take {max(_STRIDE, round(input_size / _STRIDE) * _STRIDE)}")
+        net = self.sections[0].with_options({"width": str(input_size), "height": str(input_size)})
+        layers = trace_layers(self.sections[1:], 3, input_size)
+        return replace(self, sections=(net, *self.sections[1:]), layers=layers, input_size=input_size)
+
+
+def read_network(path: Path) -> DarknetNetwork:
+    """Read and check the cfg at `path`.
+
+    Beyond Darknet's keys, [net] may say `conf_thres=`: the score threshold that suits this model.
+    Raises ConfigError, with file and line, for whatever is wrong with it.
+    """
+    text = _read_text(path, "--model_def")
+    sections = parse_sections(text, path.name)
+    kinds = [section.kind for section in sections]
+    if not kinds or kinds[0] != "net" or kinds.count("net") > 1:
+        raise ConfigError(f"{path.name}: a cfg begins with one [net]", "give a Darknet cfg with --model_def")
+    if "yolo" not in kinds:
+        raise ConfigError(f"{path.name}: there is no [yolo] section", "only YOLO detectors can be used here")
+    if kinds[-1] != "yolo":
+        raise ConfigError(f"{sections[-1].place}: [{kinds[-1]}] comes after the last [yolo]", "remove what follows it")
+    size = _input_size(sections[0])
+    classes = sorted({section.integer("classes") for section in sections if section.kind == "yolo"})
+    if len(classes) > 1:
+        raise ConfigError(f"{path.name}: the [yolo] sections disagree on classes: {classes}", "make them agree")
+    layers = trace_layers(sections[1:], 3, size)
+    return DarknetNetwork(path.name, text, sections, layers, size, classes[0], _own_threshold(sections[0]))
+
+
+def _input_size(net: Section) -> int:
+    width, height = net.integer("width"), net.integer("height")
+    if width != height or width < _STRIDE or width % _STRIDE:
+        reason = f"{net.place}: input {width}x{height}; expected a square whose side is a multiple of {_STRIDE}"
+        raise ConfigError(reason, "set width and height of [net] to the same multiple, such as 416")
+    if net.integer("channels", 3) != 3:
+        raise ConfigError(f"{net.place}: channels={net.integer('channels')}; expected 3 (RGB)", "only RGB can be used")
+    return width
+
+
+def _own_threshold(net: Section) -> float | None:
+    if not net.has("conf_thres"):
+        return None
+    threshold = net.number("conf_thres")
+    if not 0 < threshold < 1:
+        raise ConfigError(f"{net.place}: conf_thres={threshold:g}; expected between 0 and 1", "correct the cfg")
+    return threshold
+
+
+def person_class(network: DarknetNetwork, class_path: Path | None) -> int:
+    """Index of the class 'person': from the names in `class_path`, else 0 for one class or COCO's 80.
+
+    Raises ConfigError if the names are not as many as the cfg's classes, have no 'person', or are needed.
+    """
+    if class_path is None:
+        if network.classes in (1, _COCO_CLASSES):
+            return 0
+        reason = f"{network.name} has {network.classes} classes, and which one is 'person' is not known"
+        raise ConfigError(reason, "name the classes, one per line, in a file and give it with --class_path")
+    names = [line.strip() for line in _read_text(class_path, "--class_path").splitlines() if line.strip()]
+    if len(names) != network.classes:
+        reason = f"{class_path.name} has {len(names)} names, {network.name} has {network.classes} classes"
+        raise ConfigError(reason, "give the class file that belongs to the cfg with --class_path")
+    if "person" not in names:
+        raise ConfigError(f"{class_path.name} has no class 'person'", "a network that knows persons is needed")
+    return names.index("person")
+
+
+def _read_text(path: Path, flag: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is not there", f"check the path given with {flag}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", f"check the path given with {flag}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not a text file", f"check the path given with {flag}") from None
+
+
+def is_checkpoint(weights: Path) -> bool:
+    """Whether `weights` is named as a PyTorch checkpoint (.pth, .pt) and not as a Darknet file."""
+    return weights.suffix.lower() in {".pth", ".pt"}
+
+
+def check_weights_file(network: DarknetNetwork, path: Path) -> None:
+    """Raise WeightsError unless `path` can be the weights of `network`.
+
+    A Darknet file must be header + parameters to the byte. Of a checkpoint only the kind of file is looked at; its
+    names and shapes are compared when it is loaded.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+        got = path.stat().st_size
+    except FileNotFoundError:
+        raise WeightsError(f"weights {path} are not there", "check the path, or fetch them: `make weights`") from None
+    except OSError as error:
+        raise WeightsError(f"weights {path} cannot be read: {error.strerror}", "check the path") from None
+    _check_kind_of_file(path, head)
+    if not is_checkpoint(path) and got not in (sizes := expected_file_sizes(network, head)):
+        expected = " or ".join(str(size) for size in sizes)
+        reason = f"{path.name}: expected {expected} bytes for {network.name}, got {got}"
+        raise WeightsError(reason + _why_other_size(network, got, min(sizes)), _FETCH_AGAIN)
+
+
+def _check_kind_of_file(path: Path, head: bytes) -> None:
+    if not head:
+        raise WeightsError(f"{path.name} is empty", _FETCH_AGAIN)
+    if head.lstrip()[:1] == b"<":
+        raise WeightsError(f"{path.name} is an HTML page, not weights", _FETCH_AGAIN)
+    if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head):
+        raise WeightsError(f"{path.name} is a text file, not weights", _FETCH_AGAIN)
+    if not is_checkpoint(path) and head.startswith(b"PK\x03\x04"):
+        raise WeightsError(f"{path.name} is a PyTorch checkpoint, not a Darknet file", "name it .pth")
+
+
+def expected_file_sizes(network: DarknetNetwork, head: bytes) -> tuple[int, ...]:
+    """Sizes in bytes that a Darknet file beginning with `head` may have.
+
+    The header is three int32 (major, minor, revision) and `seen`: int64 from version 0.2 on, int32 before.
+    pytorchyolo writes version 0.0 with five int32; only the size tells such a file from a Darknet one.
+    """
+    parameters = 4 * network.parameter_count
+    major, minor, _ = struct.unpack("<3i", head[:12].ljust(12, b"\0"))
+    return (20 + parameters,) if major * 10 + minor >= 2 else (16 + parameters, 20 + parameters)
+
+
+def _why_other_size(network: DarknetNetwork, got: int, expected: int) -> str:
+    per_class = 4 * sum(
+        len(head.section.integers("mask")) * before.parameter_count // before.channels
+        for before, head in zip(network.layers, network.layers[1:], strict=False)
+        if head.kind == "yolo"
+    )
+    more, rest = divmod(got - expected, per_class)
+    if rest == 4 and got > expected:
+        rest = 0  # the five-int32 header of a file whose version allows both
+    if rest == 0 and more and network.classes + more >= 1:
+        return f"; it would fit the same network with {network.classes + more} classes"
+    return "; it is truncated or belongs to another cfg" if got < expected else "; it belongs to another cfg"
+
+
+def read_parameters(network: DarknetNetwork, path: Path) -> NDArray[np.float32]:
+    """Parameters [parameter_count] of a Darknet weights file, whatever its header.
+
+    Raises WeightsError if the file does not fit, or holds numbers that are not finite: they would turn every score
+    into NaN and every image into one with nobody there.
+    """
+    check_weights_file(network, path)
+    header = path.stat().st_size - 4 * network.parameter_count
+    parameters = np.fromfile(path, dtype="<f4", offset=header)
+    if not np.isfinite(parameters).all():
+        raise WeightsError(f"{path.name} holds numbers that are not finite", _FETCH_AGAIN)
+    return parameters

@@ -1,0 +1,46 @@
+"""Choose the engine for a network, without importing any."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from pose_contract.errors import ConfigError
+
+from yolo_stage.darknet import DarknetNetwork
+from yolo_stage.engines.refusals import opencv_refusal, torch_refusal
+
+_PACKAGES = {"torch": ("torch", "pytorchyolo"), "opencv": ("cv2",)}
+
+
+def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device: str) -> tuple[str, str]:
+    """Engine to load and, in one line, why; `requested` is auto, torch or opencv, `device` auto, cpu or cuda.
+
+    `auto` is torch unless it is not installed or can't honour the cfg, else opencv. Raises ConfigError with the
+    engines' reasons if the requested one, or with `auto` none, can do it exactly.
+    """
+    refusals = {
+        "torch": _missing("torch") or torch_refusal(network, weights),
+        "opencv": _missing("opencv") or opencv_refusal(network, weights, device),
+    }
+    if requested != "auto":
+        if refusal := refusals[requested]:
+            reason = f"the {requested} engine can't run {network.name} exactly: {refusal}"
+            raise ConfigError(reason, _remedy(requested, refusals))
+        return requested, "requested"
+    if not refusals["torch"]:
+        return "torch", "runs this network exactly"
+    if not refusals["opencv"]:
+        return "opencv", f"the torch engine can't: {refusals['torch']}"
+    reasons = "; ".join(f"{engine}: {refusal}" for engine, refusal in refusals.items())
+    raise ConfigError(f"no engine can run {network.name} exactly: {reasons}", "give another cfg with --model_def")
+
+
+def _missing(engine: str) -> str | None:
+    absent = [package for package in _PACKAGES[engine] if find_spec(package) is None]
+    return f"{' and '.join(absent)} not installed" if absent else None
+
+
+def _remedy(requested: str, refusals: dict[str, str | None]) -> str:
+    other = "opencv" if requested == "torch" else "torch"
+    return "give another cfg with --model_def" if refusals[other] else f"use --engine auto, or --engine {other}"

@@ -1,0 +1,56 @@
+"""Fit a picture into the square input of a network without stretching it, and bring boxes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_BORDER_GREY = 0.5  # as Darknet fills it; the published networks were trained with it
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where a picture lies in the network input: network x = image x * scale_x + pad_x, and so for y.
+
+    The two scales differ slightly, since the resized picture has whole pixels. `width` and `height` are the
+    picture's own.
+    """
+
+    scale_x: float
+    scale_y: float
+    pad_x: int
+    pad_y: int
+    width: int
+    height: int
+
+
+def letterbox(picture_rgb: NDArray[np.uint8], size: int) -> tuple[NDArray[np.float32], Letterbox]:
+    """Resize `picture_rgb` [H, W, 3] to fit a `size` x `size` square, centred on grey.
+
+    Returns float32 [3, size, size], RGB in 0..1, and the geometry for `boxes_to_image`. Shrinking averages areas (no
+    aliasing), enlarging is bilinear. No side becomes shorter than one pixel, however extreme the aspect ratio.
+    """
+    height, width = picture_rgb.shape[:2]
+    scale = min(size / width, size / height)
+    fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted = cv2.resize(picture_rgb, (fitted_width, fitted_height), interpolation=interpolation)
+    x, y = (size - fitted_width) // 2, (size - fitted_height) // 2
+    square = np.full((3, size, size), _BORDER_GREY, np.float32)
+    square[:, y : y + fitted_height, x : x + fitted_width] = fitted.transpose(2, 0, 1).astype(np.float32) / 255
+    return square, Letterbox(fitted_width / width, fitted_height / height, x, y, width, height)
+
+
+def boxes_to_image(boxes_xyxy: NDArray[np.floating[Any]], letterbox: Letterbox) -> NDArray[np.float64]:
+    """Boxes [K, 4] in network-input pixels as boxes [K, 4] in image pixels, clipped to the image.
+
+    Edges are continuous: 0 is the left edge of the first pixel, `width` the right edge of the last.
+    """
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    pad = [letterbox.pad_x, letterbox.pad_y] * 2
+    scale = [letterbox.scale_x, letterbox.scale_y] * 2
+    return np.clip((boxes - pad) / scale, 0, [letterbox.width, letterbox.height] * 2)
