@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from pose_contract import fetch as fetch_module
 from pose_contract.errors import UsageError, WeightsError, WorkspaceError
 from pose_contract.fetch import Display, Patience, fetch, fetch_command, fetch_each
@@ -520,6 +522,18 @@ def test_a_full_disk_is_no_fault_of_the_mirror(host: Host, folder: Path) -> None
     assert "free some disk space" in caught.value.remedy
     assert caught.value.exit_code == 5
     assert len(host.requests) == 1
+
+
+def test_a_disk_that_takes_only_part_of_the_last_bytes_is_noticed(host: Host, folder: Path) -> None:
+    weights = entry(host.url("/a", file_of()))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(BODY) - 1, limits[1]))
+    try:
+        with pytest.raises(WorkspaceError, match="File too large"):
+            fetch(weights, folder, patience=PATIENCE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (folder / "net.pth.part").read_bytes() == BODY[:-1]
 
 
 def test_a_name_taken_by_a_folder_is_the_users_to_mend(host: Host, folder: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import ValidationError
+
 from pose_contract import weights as weights_module
 from pose_contract.errors import UsageError, WeightsError
 from pose_contract.weights import (
@@ -21,7 +23,6 @@ from pose_contract.weights import (
     weights_by_name,
     weights_folder,
 )
-from pydantic import ValidationError
 
 REPOSITORY = Path(__file__).parents[2]
 STAND_IN = "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth"

@@ -136,8 +136,7 @@ def _append(answer: _Answer, part: FileIO, size_bytes: int | None, received: Rec
         if size_bytes is not None and done > size_bytes:
             discard(part)
             raise MirrorFailedError(f"sends more than the {size_bytes} bytes of the published file", again=False)
-        # A host that keeps the connection open after the last byte must not be waited for.
-        chunk = b"" if done == answer.total else answer.response.read1(CHUNK_BYTES)
+        chunk = answer.response.read1(CHUNK_BYTES)
     if done == 0:
         raise MirrorFailedError("an empty answer", again=True)
     if answer.total is not None and done < answer.total:

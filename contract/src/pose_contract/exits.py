@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from types import FrameType
 
@@ -22,6 +23,8 @@ def run_command(stage: str, story: Callable[[], int]) -> int:
         The story's own exit code, a `StageError`'s, 130 after Ctrl-C or 143 after SIGTERM. Any other exception is a
         bug: its traceback is printed and the code is 1.
     """
+    # Pillow warns of oddities in EXIF; what cannot be read at all is reported as a failure of that image.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         return story()

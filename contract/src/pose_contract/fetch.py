@@ -66,8 +66,7 @@ def fetch(
         weights: the file, its mirrors and what is known of it.
         folder: made if it is missing.
         trust: take a file of which no hash is published. A published hash is always verified.
-        progress: told what happens.
-        patience: tries, pauses and timeouts of one mirror.
+        progress, patience: told what happens; tries, pauses and timeouts of one mirror.
 
     Raises:
         WeightsError: nothing to verify it by and no `trust`, or every mirror failed; lists each with its reason.

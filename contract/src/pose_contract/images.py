@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import (
+    BmpImagePlugin,
+    Image,
+    ImageCms,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from pose_contract.errors import ImageError
 from pose_contract.storage import write_bytes
@@ -16,7 +25,17 @@ from pose_contract.storage import write_bytes
 Picture = NDArray[np.uint8]
 
 MAX_PIXELS = 200_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF")
+# Only these decoders ever see a user's file; importing them is what makes Pillow know them.
+FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        BmpImagePlugin.BmpImageFile,
+        TiffImagePlugin.TiffImageFile,
+    )
+)
 
 
 def read_image(path: Path) -> Picture:
@@ -60,8 +79,7 @@ def decode_image(data: bytes) -> Picture:
     # Our own limit replaces Pillow's: it is checked on the header, before any pixel is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             pixels = opened.width * opened.height
             if pixels > MAX_PIXELS:
                 raise ImageError(
@@ -108,7 +126,7 @@ def _to_rgb(picture: Image.Image) -> Picture:
 
 
 def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
-    """16-bit, 32-bit and float grey -> RGB, scaled by the range that the type, or else its largest value, stands for."""
+    """Grey of 16 or 32 bits or float -> RGB, scaled by the range that its type or its largest value stands for."""
     wide = np.nan_to_num(values.astype(np.float64))
     largest = float(wide.max())
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:

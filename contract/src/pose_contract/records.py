@@ -122,7 +122,7 @@ class Failure(Record):
 
 
 class Counts(Record):
-    """How the images of one run fared. `images` = `processed` + `redrawn` + `skipped` + `failed` once it has finished."""
+    """How the images of one run fared: `images` are `processed`, `redrawn`, `skipped` or `failed` when it has ended."""
 
     images: int = 0
     processed: int = 0

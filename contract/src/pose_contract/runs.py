@@ -10,11 +10,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from pose_contract.errors import StageError, WorkspaceError
 from pose_contract.records import Counts, Failure, MadeBy, RunReport
@@ -22,6 +24,7 @@ from pose_contract.storage import write_bytes, write_error, write_record
 from pose_contract.workspace import Workspace
 
 RACY_SECONDS = 2.0
+_SEEN = TypeAdapter(dict[str, tuple[int, int, str]])
 
 
 @contextlib.contextmanager
@@ -64,9 +67,8 @@ class SeenFiles:
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, int, str]] = {}
         self._changed = False
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            stored = json.loads(workspace.seen_path.read_bytes())
-            self._known = {str(file): (int(size), int(mtime), str(sha)) for file, (size, mtime, sha) in stored.items()}
+        with contextlib.suppress(OSError, ValidationError):
+            self._known = _SEEN.validate_json(workspace.seen_path.read_bytes())
 
     def known(self, file: str) -> str | None:
         """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""
@@ -108,7 +110,7 @@ class RunLog:
     workspace: Workspace
     stage: str
     version: str
-    options: dict[str, object]
+    options: Mapping[str, object]
     model: str = ""
     engine: str = ""
     device: str = ""
@@ -147,7 +149,7 @@ class RunLog:
             counts=Counts(**self.counts),
             failures=tuple(sorted(self.failures, key=lambda failure: failure.file)),
             ignored_files=self.ignored,
-            options=self.options,
+            options=dict(self.options),
         )
 
     @contextlib.contextmanager

@@ -64,7 +64,7 @@ def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
         )
     return WorkspaceError(
         f"cannot write {path}: {error.strerror}",
-        f"make the workspace yours: sudo chown -R \"$(id -u):$(id -g)\" '{path.parent}' && chmod -R u+rwX '{path.parent}'",
+        f"make it yours: sudo chown -R \"$(id -u):$(id -g)\" '{path.parent}'; chmod -R u+rwX '{path.parent}'",
     )
 
 
@@ -134,7 +134,7 @@ def numbered_files(workspace: Workspace, folder: str, name: str) -> dict[int, Pa
     """The files in `folder` that belong to the people of image `name`, by person index."""
     inside = workspace.path(folder) / Path(stem_of(name)).parent
     pattern = numbered_files_pattern(name)
-    found = ((pattern.fullmatch(entry), inside / entry) for entry in (os.listdir(inside) if inside.is_dir() else ()))
+    found = ((pattern.fullmatch(path.name), path) for path in (inside.iterdir() if inside.is_dir() else ()))
     return {int(match[1]): path for match, path in found if match}
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
-from pose_contract.errors import ConfigError, UsageError
 from pydantic import BaseModel, ValidationError
 
 from hrn_stage.config_keys import ExtraConfig, HrnConfig, ModelConfig, StageConfig
+from pose_contract.errors import ConfigError, UsageError
 
 __all__ = ["ExtraConfig", "HrnConfig", "ModelConfig", "StageConfig", "read_config"]
 

@@ -3,54 +3,17 @@
 Field names are the YAML's own upper-case keys, so that `config.MODEL.IMAGE_SIZE` is what a user wrote. Training keys
 are read and kept, though inference does not use them: a published file must load unmodified. Beyond the published keys
 there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE`, `TEST.BLUR_KERNEL`, `MODEL.EXTRA.STAGE1`.
-
-Numbers, truths and texts are strict: `WORKERS: true` or `FLIP_TEST: 1` is a mistake, not a 1.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-
-def _number_written_as_text(value: Any) -> Any:
-    """PyYAML follows YAML 1.1, where `1e-3` without a point is text; everyone else reads a number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _gpu_numbers(value: Any) -> Any:
-    """`(0,1)` is no YAML list but text; an `eval` of it is what the published reader does and this one does not."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,)
-    if not isinstance(value, str):
-        return value
-    if re.fullmatch(r"\s*[(\[]?\s*(-?\d+\s*(,\s*-?\d+\s*)*,?)?\s*[)\]]?\s*", value) is None:
-        raise ValueError("GPU numbers such as (0,) or (0,1)")
-    return tuple(int(number) for number in re.findall(r"-?\d+", value))
-
-
-def _pair(value: Any) -> Any:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError("two whole numbers [width, height]")
-    return value
-
-
-Whole = Annotated[int, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number_written_as_text)]
-Truth = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True)]
-Size = Annotated[tuple[Count, Count], BeforeValidator(_pair)]
-Gpus = Annotated[tuple[Whole, ...], BeforeValidator(_gpu_numbers)]
+from hrn_stage.config_values import Count, Gpus, Number, Size, Text, Truth, Whole
 
 
 class Section(BaseModel):

@@ -106,8 +106,8 @@ def draw_heatmap_sheet(input_rgb: Picture, heatmaps: NDArray[np.float32], names:
 
 
 def _sizes(style: DrawStyle, long_side: int) -> _Sizes:
-    def settled(given: int | None, for_1000_pixels: float) -> int:
-        return max(1, round(for_1000_pixels * long_side / 1000) if given is None else given)
+    def settled(given: int | None, for_1000_pixels: float, least: int = 1) -> int:
+        return max(least, round(for_1000_pixels * long_side / 1000)) if given is None else max(1, given)
 
     font_scale = max(0.3, 0.5 * long_side / 1000) if style.label_font_scale is None else style.label_font_scale
     return _Sizes(
@@ -115,7 +115,7 @@ def _sizes(style: DrawStyle, long_side: int) -> _Sizes:
         circle_thickness=-1 if style.circle_thickness is None or style.circle_thickness < 1 else style.circle_thickness,
         label_font_scale=font_scale,
         label_thickness=settled(style.label_thickness, 1),
-        line_thickness=settled(style.line_thickness, 4),
+        line_thickness=settled(style.line_thickness, 4, least=2),
         outline=settled(None, 1.5),
     )
 
@@ -169,7 +169,7 @@ def _add_labels(canvas: Picture, visible: dict[str, tuple[float, float]], sizes:
         # Beside the keypoint, but inside the picture.
         x = max(0, min(round(xy[0]) + gap, width - text_width))
         y = max(text_height, min(round(xy[1]) + text_height // 2, height - 1))
-        around = sizes.label_thickness + 2 * sizes.outline
+        around = sizes.label_thickness + 2
         cv2.putText(canvas, name, (x, y), _FONT, sizes.label_font_scale, _OUTLINE, around, cv2.LINE_AA)
         cv2.putText(canvas, name, (x, y), _FONT, sizes.label_font_scale, _PAPER, sizes.label_thickness, cv2.LINE_AA)
 

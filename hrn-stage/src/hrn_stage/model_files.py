@@ -7,13 +7,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.skeletons import Skeleton, skeleton_for
 from pose_contract.errors import ConfigError, WeightsError
-from pose_contract.weights import find_published, missing_weights_error, sha256_of, stand_in, weights_folder
+from pose_contract.weights import (
+    find_published,
+    missing_weights_error,
+    published_weights,
+    sha256_of,
+    stand_in,
+    weights_folder,
+)
 
+Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
 
 
@@ -32,7 +41,7 @@ class EstimatorPlan:
     load: Callable[[], PoseEstimator]
 
 
-def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: str) -> EstimatorPlan:
+def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: Device) -> EstimatorPlan:
     """Finds the weights and checks them against the YAML's skeleton.
 
     Args:
@@ -53,7 +62,12 @@ def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: s
         note = "embedded lite weights"
         if weights == "auto":
             note += " (the published ones are better and not fetched: make weights)"
-    network = json.dumps(config.MODEL.model_dump(mode="json"), sort_keys=True).encode()
+    shape = config.MODEL.model_dump(
+        mode="json",
+        include={"NAME", "NUM_JOINTS", "IMAGE_SIZE", "HEATMAP_SIZE", "EXTRA"},
+        exclude={"EXTRA": {"PRETRAINED_LAYERS"}},
+    )
+    network = json.dumps(shape, sort_keys=True).encode()
     return EstimatorPlan(
         config=config,
         skeleton=skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS),
@@ -67,7 +81,7 @@ def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: s
     )
 
 
-def _load(config: HrnConfig, weights: Path, device: str) -> PoseEstimator:
+def _load(config: HrnConfig, weights: Path, device: Device) -> PoseEstimator:
     from hrn_stage.engines.torch import load_estimator
 
     return load_estimator(config.MODEL, weights, device)
@@ -97,25 +111,19 @@ def _candidates(config: HrnConfig, config_path: Path) -> tuple[Path, ...]:
 
 
 def _missing(config: HrnConfig, config_path: Path) -> WeightsError:
-    key, named = (
-        ("TEST.MODEL_FILE", config.TEST.MODEL_FILE)
-        if config.TEST.MODEL_FILE
-        else (
-            "MODEL.PRETRAINED",
-            config.MODEL.PRETRAINED,
-        )
-    )
+    key = "TEST.MODEL_FILE" if config.TEST.MODEL_FILE else "MODEL.PRETRAINED"
+    named = config.TEST.MODEL_FILE or config.MODEL.PRETRAINED
     if not named:
         return WeightsError(f"{config_path} names no weights", "set TEST.MODEL_FILE or MODEL.PRETRAINED in it")
-    if key == "TEST.MODEL_FILE":
-        looked = ", ".join(str(path) for path in _candidates(config, config_path))
-        return WeightsError(
-            f"no weights file for {key} {named}; looked for {looked}", f"correct {key} in {config_path}"
-        )
+    candidates = _candidates(config, config_path)
+    known = {weights.name for weights in published_weights()}
     published = stand_in(Path(named).name)
+    if key == "TEST.MODEL_FILE" or (published is None and Path(named).name not in known):
+        places = "".join(f"\n     {path}" for path in candidates)
+        remedy = f"put it there, or name other weights: hrn-stage --cfg {config_path} TEST.MODEL_FILE FILE"
+        return WeightsError(f"no weights file {key} {named}; looked for{places}", remedy)
     extra = (weights_folder() / published.name,) if published else ()
-    name = published.name if published else Path(named).name
-    return missing_weights_error(name, (*_candidates(config, config_path), *extra))
+    return missing_weights_error(Path(named).name, (*candidates, *extra))
 
 
 def _lite(config: HrnConfig) -> tuple[HrnConfig, Path]:

@@ -56,11 +56,11 @@ def workspace_for(root: str | None, config: HrnConfig, config_path: Path) -> Wor
         return Workspace(Path(root))
     dataset = config.DATASET
     named = {"annots": dataset.ANNOTS, "images": dataset.IMAGES, "cuts": dataset.CUTS, "final": dataset.FINAL}
-    given = {name: Path(os.path.abspath(folder)) for name, folder in named.items() if folder}
+    given = {name: Path(os.path.normpath(Path(folder).absolute())) for name, folder in named.items() if folder}
     if not given:
         return Workspace(default_root())
     if config.OUTPUT_DIR:
-        given["output"] = Path(os.path.abspath(config.OUTPUT_DIR))
+        given["output"] = Path(os.path.normpath(Path(config.OUTPUT_DIR).absolute()))
     parent = Path(os.path.commonpath([folder.parent for folder in given.values()]))
     if parent == Path(parent.anchor):
         raise ConfigError(

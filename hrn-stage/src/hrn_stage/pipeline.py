@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage import STAGE, __version__
-from hrn_stage.decode import decode, keypoints_to_image, merge_flipped
+from hrn_stage.config import HrnConfig
+from hrn_stage.decode import Method, decode, keypoints_to_image, merge_flipped
 from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from hrn_stage.estimator import PoseEstimator
+from hrn_stage.intake import Intake, Redraw, Settled
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.options import EstimateOptions
-from hrn_stage.intake import Intake, Redraw, Settled
 from hrn_stage.people import Gathering, poses_record
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import final_comment, remove_stale, write_tables
@@ -80,7 +81,7 @@ def list_annots(workspace: Workspace) -> list[str]:
 def made_by(plan: EstimatorPlan) -> MadeBy:
     """All that changes results, and nothing else; the annot's hash is added per image."""
     test = plan.config.TEST
-    method = test.DECODE if test.POST_PROCESS else "argmax"
+    method = decode_method(plan.config)
     return MadeBy(
         stage=STAGE,
         version=__version__,
@@ -100,16 +101,25 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
     )
 
 
-def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton: str, style: DrawStyle) -> Picture:
-    """The picture with everybody's skeleton on it."""
-    drawn = [
-        DrawnPose(
-            np.array([(point.x, point.y) for point in person.keypoints]),
-            np.array([point.score for point in person.keypoints]),
-        )
-        for person in people
-    ]
-    return draw_poses(picture, drawn, skeleton_named(skeleton), style)
+def decode_method(config: HrnConfig) -> Method:
+    """TEST.POST_PROCESS switches the refinement of maxima on, TEST.DECODE says which."""
+    return config.TEST.DECODE if config.TEST.POST_PROCESS else "argmax"
+
+
+def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: str, style: DrawStyle) -> Picture:
+    """The picture with everybody's skeleton on it; a keypoint that a corrected record leaves out is not drawn.
+
+    Raises:
+        ImageError: the record names a skeleton that nobody knows.
+    """
+    skeleton = skeleton_named(skeleton_name)
+    drawn = []
+    for person in people:
+        points = {point.name: point for point in person.keypoints}
+        rows = [(p.x, p.y, p.score) if (p := points.get(name)) else (0, 0, 0) for name in skeleton.keypoints]
+        table = np.array(rows, np.float64)
+        drawn.append(DrawnPose(table[:, :2], table[:, 2]))
+    return draw_poses(picture, drawn, skeleton, style)
 
 
 class _Run:
@@ -191,8 +201,7 @@ class _Run:
         for row, person in enumerate(people):
             pictures[row] = person.network_input
         heatmaps = self._heatmaps(self._estimator, normalize(pictures, self._config.DATASET.COLOR_RGB))[: len(rows)]
-        method = str(self._made_by.options["decode"])
-        keypoints, scores = decode(heatmaps, method, self._config.TEST.BLUR_KERNEL)
+        keypoints, scores = decode(heatmaps, decode_method(self._config), self._config.TEST.BLUR_KERNEL)
         centers = np.stack([person.center for person in people])
         scales = np.stack([person.scale for person in people])
         in_image = keypoints_to_image(keypoints, centers, scales, self._config.MODEL.HEATMAP_SIZE)

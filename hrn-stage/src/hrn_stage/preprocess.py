@@ -43,16 +43,22 @@ def affine_image_to_input(
 ) -> NDArray[np.float64]:
     """The matrix [2, 3] that takes image pixels to network input pixels: no rotation, one factor for x and y.
 
-    As published, the factor is that of the width, and the centre goes to (W/2, H/2).
+    As published, the factor is that of the width, and the centre goes to (W/2, H/2). So is the way through three
+    points in single precision: cv2.warpAffine rounds to 1/32 pixel, and a matrix exact to the last digit would round
+    some pixels to another neighbour and move scores by a thousandth.
     """
-    width, height = input_wh
-    factor = width / (float(scale[0]) * _PIXELS_PER_UNIT)
-    return np.array(
-        [
-            [factor, 0.0, width * 0.5 - factor * float(center[0])],
-            [0.0, factor, height * 0.5 - factor * float(center[1])],
-        ]
-    )
+    half_width = np.float32(scale[0]) * np.float32(_PIXELS_PER_UNIT) * np.float32(0.5)
+    in_image = _corner(center, half_width)
+    in_input = _corner(np.array(input_wh, np.float32) * np.float32(0.5), input_wh[0] * 0.5)
+    return np.asarray(cv2.getAffineTransform(in_image, in_input), np.float64)
+
+
+def _corner(center: NDArray[np.float32], half_width: float | np.float32) -> NDArray[np.float32]:
+    """A centre, the point half a width above it, and the point as far left of that: [3, 2]."""
+    corner = np.repeat(np.asarray(center, np.float32)[None], 3, axis=0)
+    corner[1:, 1] -= np.float32(half_width)
+    corner[2, 0] -= np.float32(half_width)
+    return corner
 
 
 def shift_affine(affine: NDArray[np.float64], dx: float, dy: float) -> NDArray[np.float64]:

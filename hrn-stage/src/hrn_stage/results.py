@@ -42,13 +42,12 @@ def remove_stale(workspace: Workspace) -> list[str]:
         if poses.corrected:
             kept.append(poses.image)
             continue
-        stem = path.relative_to(folder).as_posix().removesuffix(".json")
-        remove_outputs([path], folder)
-        name = stem if poses.image.endswith(stem) else f"{stem}.jpg"
+        name = path.relative_to(folder).as_posix().removesuffix(".json") + ".jpg"
         remove_outputs([workspace.path(workspace.final_file(name))], workspace.path(workspace.final))
         for debug in ("debug", "inspect"):
             inside = f"{workspace.output}/{debug}"
             remove_outputs(numbered_files(workspace, inside, name).values(), workspace.path(inside))
+        remove_outputs([path], folder)  # last: until then a rerun finds what is left
     return kept
 
 

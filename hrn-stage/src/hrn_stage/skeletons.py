@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pose_contract.errors import ConfigError
+from pose_contract.errors import ConfigError, ImageError
 
 Side = Literal["left", "right", "middle"]
 
@@ -121,3 +121,12 @@ def skeleton_for(dataset: str, num_joints: int) -> Skeleton:
         known = ", ".join(f"{count} ({skeleton.name})" for count, skeleton in sorted(_BY_COUNT.items()))
         raise ConfigError(f"no skeleton with MODEL.NUM_JOINTS {num_joints} is known", f"known: {known}")
     return skeleton
+
+
+def skeleton_named(name: str) -> Skeleton:
+    """The skeleton that a record names. Raises ImageError where nobody knows it."""
+    for skeleton in _BY_DATASET.values():
+        if skeleton.name == name:
+            return skeleton
+    known = ", ".join(skeleton.name for skeleton in _BY_DATASET.values())
+    raise ImageError(f"has a record that names the skeleton {name!r}", f"correct the record; known: {known}")

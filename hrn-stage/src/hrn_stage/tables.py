@@ -17,8 +17,9 @@ PERSON_CATEGORY = 1
 
 
 def image_id(name: str) -> int:
-    """COCO's id of an image: the number that its name is (`000000000785.jpg`, `COCO_val2014_000000000192.jpg`), else the
-    CRC-32 of its name below images/.
+    """COCO's id of an image: the number that its name is, else the CRC-32 of its name below images/.
+
+    `000000000785.jpg` is 785 and `COCO_val2014_000000000192.jpg` is 192.
     """
     stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     number = COCO_NAME.fullmatch(stem)

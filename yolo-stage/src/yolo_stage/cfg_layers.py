@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pose_contract.errors import ConfigError
-
 from yolo_stage.cfg_sections import Section
 
 _FIX_CFG = "correct the cfg"

@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from pose_contract.summary import print_summary
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
     from yolo_stage.pipeline import detect_people
-    from pose_contract.summary import print_summary
 
     folders = {
         "images": args.image_folder,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pose_contract.errors import ConfigError, WeightsError
 
+from pose_contract.errors import ConfigError, WeightsError
 from yolo_stage.cfg_layers import Layer, trace_layers
 from yolo_stage.cfg_sections import Section, parse_sections
 
@@ -144,7 +145,7 @@ def check_weights_file(network: DarknetNetwork, path: Path) -> None:
     if not is_checkpoint(path) and got not in (sizes := expected_file_sizes(network, head)):
         expected = " or ".join(str(size) for size in sizes)
         reason = f"{path.name}: expected {expected} bytes for {network.name}, got {got}"
-        raise WeightsError(reason + _why_other_size(network, got, min(sizes)), _FETCH_AGAIN)
+        raise WeightsError(reason + _why_other_size(network, got, sizes), _FETCH_AGAIN)
 
 
 def _check_kind_of_file(path: Path, head: bytes) -> None:
@@ -169,18 +170,17 @@ def expected_file_sizes(network: DarknetNetwork, head: bytes) -> tuple[int, ...]
     return (20 + parameters,) if major * 10 + minor >= 2 else (16 + parameters, 20 + parameters)
 
 
-def _why_other_size(network: DarknetNetwork, got: int, expected: int) -> str:
+def _why_other_size(network: DarknetNetwork, got: int, sizes: tuple[int, ...]) -> str:
     per_class = 4 * sum(
         len(head.section.integers("mask")) * before.parameter_count // before.channels
-        for before, head in zip(network.layers, network.layers[1:], strict=False)
+        for before, head in pairwise(network.layers)
         if head.kind == "yolo"
     )
-    more, rest = divmod(got - expected, per_class)
-    if rest == 4 and got > expected:
-        rest = 0  # the five-int32 header of a file whose version allows both
-    if rest == 0 and more and network.classes + more >= 1:
-        return f"; it would fit the same network with {network.classes + more} classes"
-    return "; it is truncated or belongs to another cfg" if got < expected else "; it belongs to another cfg"
+    for expected in sizes:
+        more, rest = divmod(got - expected, per_class)
+        if rest == 0 and network.classes + more >= 1:
+            return f"; it would fit the same network with {network.classes + more} classes"
+    return "; it is truncated or belongs to another cfg" if got < min(sizes) else "; it belongs to another cfg"
 
 
 def read_parameters(network: DarknetNetwork, path: Path) -> NDArray[np.float32]:

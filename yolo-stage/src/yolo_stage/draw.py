@@ -13,6 +13,9 @@ _COLOURS = [(255, 196, 0), (0, 190, 255), (255, 92, 138), (124, 220, 60), (190, 
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
+_Picture = NDArray[np.uint8]
+_Colour = tuple[int, int, int]
+
 
 def draw_boxes(
     picture_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.floating[Any]], scores: NDArray[np.floating[Any]]
@@ -23,39 +26,42 @@ def draw_boxes(
     a black rim and labels a black ground, so they are readable on anything.
     """
     picture = np.ascontiguousarray(picture_rgb).copy()
-    unit = max(picture.shape[:2]) / 1000
-    thickness = max(1, round(3 * unit))
-    for index, box in enumerate(boxes_xyxy):
-        corners = _corner_pixels(box, picture.shape[1], picture.shape[0])
-        colour = _COLOURS[index % len(_COLOURS)]
-        cv2.rectangle(picture, *corners, _BLACK, thickness + 2 * max(1, round(unit)), cv2.LINE_AA)
-        cv2.rectangle(picture, *corners, colour, thickness, cv2.LINE_AA)
-    for index, (box, score) in enumerate(zip(boxes_xyxy, scores, strict=True)):
-        (x, y), _ = _corner_pixels(box, picture.shape[1], picture.shape[0])
-        _draw_label(picture, f"{index}  {score:.2f}", (x, y), _COLOURS[index % len(_COLOURS)])
+    height, width = picture.shape[:2]
+    unit = max(height, width) / 1000
+    line, rim = max(1, round(4 * unit)), max(1, round(unit))
+    edges = np.rint(np.clip(np.nan_to_num(boxes_xyxy), 0, [width, height] * 2)).astype(int).tolist()
+    for index, box in enumerate(edges):
+        _draw_frame(picture, box, line // 2 + rim, line + 2 * rim, _BLACK)
+        _draw_frame(picture, box, line // 2, line, _COLOURS[index % len(_COLOURS)])
+    for index, (box, score) in enumerate(zip(edges, scores, strict=True)):
+        _draw_label(picture, f"{index}  {score:.2f}", (box[0], box[1]), _COLOURS[index % len(_COLOURS)])
     return picture
 
 
-def _corner_pixels(
-    box_xyxy: NDArray[np.floating[Any]], width: int, height: int
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    x1, y1, x2, y2 = np.clip(np.nan_to_num(box_xyxy), 0, [width, height] * 2)
-    return (
-        (min(int(x1), width - 1), min(int(y1), height - 1)),
-        (max(0, int(np.ceil(x2)) - 1), max(0, int(np.ceil(y2)) - 1)),
-    )
+def _draw_frame(picture: _Picture, box_xyxy: list[int], outside: int, thickness: int, colour: _Colour) -> None:
+    """Draw a frame that reaches `outside` px beyond the box and is `thickness` px wide (cv2's are wider than asked)."""
+    x1, y1, x2, y2 = box_xyxy[0] - outside, box_xyxy[1] - outside, box_xyxy[2] + outside, box_xyxy[3] + outside
+    _fill(picture, (x1, y1, x2, y1 + thickness), colour)
+    _fill(picture, (x1, y2 - thickness, x2, y2), colour)
+    _fill(picture, (x1, y1, x1 + thickness, y2), colour)
+    _fill(picture, (x2 - thickness, y1, x2, y2), colour)
 
 
-def _draw_label(picture: NDArray[np.uint8], text: str, at_xy: tuple[int, int], colour: tuple[int, int, int]) -> None:
+def _fill(picture: _Picture, box_xyxy: tuple[int, int, int, int], colour: _Colour) -> None:
+    x1, y1, x2, y2 = (max(0, edge) for edge in box_xyxy)
+    picture[y1:y2, x1:x2] = colour
+
+
+def _draw_label(picture: _Picture, text: str, at_xy: tuple[int, int], colour: _Colour) -> None:
     """Write `text` into `picture` above the corner `at_xy`, or below it where there is no room above."""
     height, width = picture.shape[:2]
     unit = max(height, width) / 1000
     scale, thickness, pad = max(0.35, 0.8 * unit), max(1, round(1.6 * unit)), max(2, round(5 * unit))
     (text_width, text_height), descent = cv2.getTextSize(text, _FONT, scale, thickness)
-    label_width, label_height = text_width + 2 * pad, text_height + descent + 2 * pad
+    label_width, label_height = text_width + 3 * pad, text_height + descent + 2 * pad
     left = max(0, min(at_xy[0], width - label_width))
     top = at_xy[1] - label_height if at_xy[1] >= label_height else min(at_xy[1], max(0, height - label_height))
-    cv2.rectangle(picture, (left, top), (left + label_width, top + label_height), _BLACK, cv2.FILLED)
-    cv2.rectangle(picture, (left, top), (left + max(1, pad // 2), top + label_height), colour, cv2.FILLED)
-    baseline = (left + pad, top + pad + text_height)
+    _fill(picture, (left, top, left + label_width, top + label_height), _BLACK)
+    _fill(picture, (left, top, left + pad, top + label_height), colour)
+    baseline = (left + 2 * pad, top + pad + text_height)
     cv2.putText(picture, text, baseline, _FONT, scale, _WHITE, thickness, cv2.LINE_AA)

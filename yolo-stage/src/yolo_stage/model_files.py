@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
-from pose_contract.weights import find_published, missing_weights_error, sha256_of, weights_folder
+from pose_contract.weights import missing_weights_error, sha256_of, weights_folder
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine
@@ -79,6 +79,8 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
     Explicit weights are taken as they are and never replaced. Without them the published ones are looked for, and with
     `auto` the embedded lite ones stand in for a default network that has not been fetched.
     """
+    if options.model_def is not None and not options.model_def.is_file():
+        raise ConfigError(f"no network definition {options.model_def}", "check --model_def")
     if options.weights_path is not None:
         weights = options.weights_path
         if not weights.is_file():
@@ -89,14 +91,15 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
         return *_lite_files(), "embedded lite weights"
     cfg = options.model_def or MODELS / f"{DEFAULT_MODEL}.cfg"
     name = f"{cfg.stem}.weights"
-    beside = cfg.with_suffix(".weights")
-    found = find_published(name) or (beside if options.model_def and beside.is_file() else None)
+    beside = (cfg.with_suffix(".weights"),) if options.model_def else ()
+    places = (*beside, weights_folder() / name)
+    found = next((path for path in places if path.is_file()), None)
     if found is not None:
         return cfg, found, f"weights {found}"
     if options.weights == "auto" and options.model_def is None and LITE.is_dir():
         better = f"{name} is better and not fetched: make weights"
         return *_lite_files(), f"embedded lite weights ({better})"
-    raise missing_weights_error(name, (weights_folder() / name, *((beside,) if options.model_def else ())))
+    raise missing_weights_error(name, places)
 
 
 def _cfg_for(weights: Path) -> Path:

@@ -14,8 +14,8 @@ def nms(
     """Indices of the boxes [K, 4] that survive, best score [K] first.
 
     Greedy: a box goes when its IoU with a better one that stays is above `iou_threshold`. Equal scores keep the
-    order they came in. The same arithmetic, in the boxes' own precision, as torchvision.ops.nms, so equal to it;
-    boxes without an area therefore never go, and are best dropped before.
+    order they came in. The IoU is taken in the boxes' own precision and compared in float64, as torchvision.ops.nms
+    does, so the two are equal; boxes without an area therefore never go, and are best dropped.
     """
     order = np.argsort(-scores, kind="stable")
     x1, y1, x2, y2 = boxes_xyxy[order].T
@@ -29,6 +29,6 @@ def nms(
         height = np.minimum(y2[best], y2[left]) - np.maximum(y1[best], y1[left])
         intersection = np.maximum(width, 0) * np.maximum(height, 0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            overlaps = intersection / (areas[best] + areas[left] - intersection) > iou_threshold
-        left = left[~overlaps]
+            iou = intersection / (areas[best] + areas[left] - intersection)
+        left = left[~(iou.astype(np.float64) > iou_threshold)]
     return order[kept]

@@ -27,7 +27,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """One run. `conf_thres` None means the model's own default; `n_cpu` 0 one worker per core; `max_people` 0 no limit."""
+    """One run. `conf_thres` None is the model's own default, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
 
     workspace: Workspace
     model: ModelOptions = ModelOptions()
@@ -71,11 +71,12 @@ def workspace_from_folders(root: str | None, folders: dict[str, str | None]) -> 
         UsageError: no common parent, a folder that is the workspace itself, two folders that are one or lie in each
             other, or a mixture with --workspace.
     """
-    given = {field: Path(os.path.abspath(folder)) for field, folder in folders.items() if folder is not None}
+    flags = {field: folder for field, folder in folders.items() if folder is not None}
+    given = {field: Path(os.path.normpath(Path(folder).absolute())) for field, folder in flags.items()}
     if root is not None:
         if given:
-            flags = ", ".join(f"--{FOLDER_FLAGS[field]}" for field in given)
-            raise UsageError(f"--workspace sets all folders; {flags} cannot go with it", "use the one or the other")
+            named = ", ".join(f"--{FOLDER_FLAGS[field]}" for field in given)
+            raise UsageError(f"--workspace sets all folders; {named} cannot go with it", "use the one or the other")
         return Workspace(Path(root))
     if not given:
         return Workspace(default_root())

@@ -120,18 +120,17 @@ def remove_stale(workspace: Workspace) -> list[str]:
         if annot.corrected:
             kept.append(annot.image)
             continue
-        name = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json")
-        name = name if annot.image.endswith(name) else f"{name}.jpg"
-        remove_results(workspace, name)
+        stem = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json")
+        remove_results(workspace, f"{stem}.jpg")
     return kept
 
 
 def remove_results(workspace: Workspace, name: str) -> None:
-    """Removes one image's record, then its cuts and its inspection picture."""
-    remove_outputs([workspace.path(workspace.annot_file(name))], workspace.path(workspace.annots))
+    """Removes one image's cuts and inspection picture, its record last: until then a rerun finds what is left."""
     cuts = numbered_files(workspace, workspace.cuts, name).values()
     remove_outputs(cuts, workspace.path(workspace.cuts))
     remove_outputs([workspace.path(workspace.inspect_file(name))], workspace.path(workspace.inspect))
+    remove_outputs([workspace.path(workspace.annot_file(name))], workspace.path(workspace.annots))
 
 
 class _Run:

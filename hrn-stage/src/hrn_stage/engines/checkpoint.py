@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from pose_contract.errors import WeightsError
 from torch import Tensor
+
+from pose_contract.errors import WeightsError
 
 _FETCH_AGAIN = "delete the file and fetch it again: make weights"
 _PREFIXES = ("module.", "backbone.", "keypoint_head.", "head.")

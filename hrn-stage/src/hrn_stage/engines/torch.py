@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pose_contract.errors import UsageError, WeightsError
 from torch import Tensor, nn
 
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.engines.checkpoint import read_state_dict
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.network import build_network
+from pose_contract.errors import UsageError, WeightsError
 
 _SHOWN = 3  # of the differing keys; the rest is counted
 

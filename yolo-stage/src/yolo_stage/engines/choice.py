@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pose_contract.errors import ConfigError
-
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.refusals import opencv_refusal, torch_refusal
 
@@ -20,7 +19,7 @@ def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device
     engines' reasons if the requested one, or with `auto` none, can do it exactly.
     """
     refusals = {
-        "torch": _missing("torch") or torch_refusal(network, weights),
+        "torch": _missing("torch") or torch_refusal(network),
         "opencv": _missing("opencv") or opencv_refusal(network, weights, device),
     }
     if requested != "auto":

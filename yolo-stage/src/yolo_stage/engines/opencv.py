@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pose_contract.errors import ConfigError
 
+from pose_contract.errors import ConfigError
 from yolo_stage.cfg_sections import Section, render_sections
 from yolo_stage.darknet import DarknetNetwork, read_parameters
 from yolo_stage.detector import Detector, candidate_rows
@@ -59,7 +59,6 @@ def load_detector(network: DarknetNetwork, weights: Path, person_class: int, dev
         raise ConfigError(f"OpenCV can't build {network.name}: {error.err}", "use --engine torch") from None
     net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
     net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
-    net.enableWinograd(False)
     heads = tuple(layer for layer in net.getUnconnectedOutLayersNames() if layer.startswith("yolo_"))
     return OpenCvDetector(net, heads, person_class, network.input_size)
 

@@ -45,10 +45,13 @@ _NEUTRAL = {
 }
 
 
-def torch_refusal(network: DarknetNetwork, weights: Path) -> str | None:
+def torch_refusal(network: DarknetNetwork) -> str | None:
     """Why the torch engine can't honour `network`, or None; it takes Darknet files and checkpoints alike."""
-    del weights
-    return _first_refusal(network, _torch_objection)
+    if refusal := _first_refusal(network, _torch_objection):
+        return refusal
+    if any(network.input_size % layer.size for layer in network.layers if layer.kind == "yolo"):
+        return f"pytorchyolo needs grids that divide the input, here {network.input_size} px"
+    return None
 
 
 def opencv_refusal(network: DarknetNetwork, weights: Path, device: str) -> str | None:
@@ -65,8 +68,6 @@ def _first_refusal(network: DarknetNetwork, objection: Callable[[Layer], str | N
         for reason in (*_common_objections(layer), objection(layer)):
             if reason:
                 return f"{reason} ({layer.section.place}, [{layer.kind}])"
-    if any(network.input_size % layer.size for layer in network.layers if layer.kind == "yolo"):
-        return f"the grid of a [yolo] does not divide the input of {network.input_size} px"
     return None
 
 
@@ -82,6 +83,8 @@ def _common_objections(layer: Layer) -> Iterator[str]:
             yield f"it does not know the key '{key}'"
     if section.text("activation", "linear") not in _ACTIVATIONS:
         yield f"it does not know the activation '{section.text('activation')}'"
+    if layer.kind == "shortcut" and section.text("activation", "linear") != "linear":
+        yield f"it does not do activation={section.text('activation')} here"
     if layer.kind == "route" and section.integer("groups", 1) > 1 and len(section.integers("layers")) > 1:
         yield "it takes parts of several joined layers otherwise than Darknet"
 
@@ -97,8 +100,6 @@ def _torch_objection(layer: Layer) -> str | None:
             return _torch_convolution_objection(section)
         case "dropout":
             return "pytorchyolo does not know this section"
-        case "shortcut" if section.text("activation", "linear") != "linear":
-            return f"pytorchyolo ignores activation={section.text('activation')} here"
         case "yolo":
             return _torch_head_objection(section)
     return None

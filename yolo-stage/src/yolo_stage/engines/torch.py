@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pose_contract.errors import ConfigError, UsageError, WeightsError
 
+from pose_contract.errors import ConfigError, UsageError, WeightsError
 from yolo_stage.cfg_sections import Section, render_sections
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, is_checkpoint, read_parameters
 from yolo_stage.detector import Detector, candidate_rows
@@ -66,7 +66,7 @@ def load_detector(network: DarknetNetwork, weights: Path, person_class: int, dev
     Raises ConfigError if pytorchyolo can't honour the cfg exactly, WeightsError if the file does not fit it, and
     UsageError if cuda is asked for and not there.
     """
-    if refusal := torch_refusal(network, weights):
+    if refusal := torch_refusal(network):
         raise ConfigError(f"the torch engine can't run {network.name} exactly: {refusal}", "use --engine opencv")
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda, but torch sees no CUDA device here", "use --device cpu, or auto")

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pose_contract import errors
+from pose_contract.exits import Terminated, run_command
+from pose_contract.progress import Progress
+from pose_contract.records import Counts, RunReport
+from pose_contract.summary import summary_line
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError("no pictures", "put some in"), 2),
+        (errors.ImageError("is empty", "copy again"), 3),
+        (errors.WeightsError("no weights", "make weights"), 4),
+        (errors.ConfigError("no such key", "correct it"), 4),
+        (errors.WorkspaceError("disk full", "make room"), 5),
+        (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    def story() -> int:
+        raise error
+
+    assert run_command("yolo-stage", story) == code
+    printed = capsys.readouterr().err
+    assert "yolo-stage: " in printed
+    assert "Traceback" not in printed
+    if isinstance(error, errors.StageError):
+        assert error.reason in printed and error.remedy in printed
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    def story() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command("yolo-stage", story)
+
+
+def test_sigterm_stops_the_story() -> None:
+    def story() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+        return 0
+
+    assert run_command("yolo-stage", story) == 143
+
+
+def test_the_light_modules_import_nothing_heavy() -> None:
+    code = (
+        "import sys, pose_contract.errors, pose_contract.exits;"
+        "print([name for name in ('numpy', 'pydantic', 'PIL') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_a_log_line_tells_rate_and_time_left() -> None:
+    progress = Progress("yolo-stage", 100, quiet=True)
+    assert progress.line(5.0) == "yolo-stage: 0/100 images, 0.00 images/s"
+    for worked in (False, True, True):
+        progress.step(worked)
+    assert progress.line(4.0) == "yolo-stage: 3/100 images, 0.50 images/s, 3:14 left"
+
+
+def test_the_summary_line() -> None:
+    report = RunReport(
+        stage="yolo-stage", version="0", state="finished", started="", seconds=8.1, images_per_second=1.48,
+        engine="torch", device="cpu", model="yolov3",
+        counts=Counts(images=13, processed=10, skipped=2, failed=1, people=27, nobody=2),
+    )  # fmt: skip
+    expected = (
+        "yolo-stage: 13 images: 10 processed, 2 already done, 1 failed; 27 people, nobody in 2; 8.1 s, 1.5 images/s"
+    )
+    assert summary_line(report) == expected

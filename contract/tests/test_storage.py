@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import annot
+
+from pose_contract.errors import ImageError, WorkspaceError
+from pose_contract.storage import (
+    read_annot,
+    remove_file,
+    remove_outputs,
+    sweep_temporaries,
+    write_bytes,
+    write_chunks,
+    write_record,
+)
+
+
+def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
+    write_chunks(tmp_path / "sub/a.json", ["ä", b"b"])
+    assert (tmp_path / "sub/a.json").read_text() == "äb"
+    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["a.json"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"old")
+
+    def broken() -> Iterator[bytes]:
+        yield b"ne"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(WorkspaceError, match="No space left"):
+        write_chunks(tmp_path / "a", broken())
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The operating system itself refuses to write more than `size` bytes, as on a full disk or over a quota."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, previous)
+
+
+def test_a_full_disk_says_what_to_do(tmp_path: Path) -> None:
+    with largest_file(1000), pytest.raises(WorkspaceError, match=r"File too large[\s\S]*free some disk space"):
+        write_bytes(tmp_path / "a", b"x" * 5000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "file/below"])
+def test_a_name_that_cannot_be_is_the_images_fault(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ImageError, match="rename"):
+        write_bytes(tmp_path / name, b"x")
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    write_bytes(tmp_path / ("n" * 255), b"x")
+    assert (tmp_path / ("n" * 255)).exists()
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in (".tmp-0123", "sub/.tmp-4567", "keep.json", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    assert sweep_temporaries(tmp_path) == 2
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", "keep.json"]
+    assert sweep_temporaries(tmp_path / "missing") == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda text: text[:0], lambda text: text[:50], lambda text: text.replace('version": 1', 'version": 9')],
+)
+def test_a_damaged_record_reads_as_none(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    path = tmp_path / "a.json"
+    write_record(path, annot())
+    assert read_annot(path) == annot()
+    path.write_text(damage(path.read_text()))
+    assert read_annot(path) is None
+    assert read_annot(tmp_path / "gone.json") is None
+
+
+def test_removing_outputs_takes_empty_folders_along(tmp_path: Path) -> None:
+    for name in ("a/b/one", "a/two"):
+        write_bytes(tmp_path / name, b"x")
+    remove_outputs([tmp_path / "a/b/one", tmp_path / "a/b/gone"], tmp_path)
+    assert not (tmp_path / "a/b").exists()
+    assert (tmp_path / "a/two").exists()
+    remove_outputs([tmp_path / "a/two"], tmp_path)
+    assert tmp_path.exists() and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything; tests/ tries it as another user")
+def test_a_folder_that_is_not_mine(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"x")
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(WorkspaceError, match="chown"):
+            write_bytes(tmp_path / "b", b"x")
+        with pytest.raises(WorkspaceError, match="chown"):
+            remove_file(tmp_path / "a")
+    finally:
+        tmp_path.chmod(0o700)

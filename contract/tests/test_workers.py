@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pose_contract.workers import Backlog, map_ahead, worker_count
+
+
+def test_nothing_gives_nothing() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        assert list(map_ahead(pool, str, [], 3)) == []
+
+
+def test_results_keep_their_order_and_few_are_begun() -> None:
+    begun: list[int] = []
+    lock = threading.Lock()
+
+    def work(item: int) -> int:
+        with lock:
+            begun.append(item)
+        time.sleep(0.002 * (item % 3))
+        return item * 2
+
+    with ThreadPoolExecutor(4) as pool:
+        for position, result in enumerate(map_ahead(pool, work, iter(range(40)), ahead=5)):
+            assert result == position * 2
+            assert len(begun) <= position + 5
+
+
+def test_an_error_arrives_at_its_place() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError(item)
+        return item
+
+    taken = []
+    with ThreadPoolExecutor(2) as pool, pytest.raises(ValueError, match="3"):
+        for result in map_ahead(pool, work, range(10), ahead=4):
+            taken.append(result)
+    assert taken == [0, 1, 2]
+
+
+def test_the_backlog_is_bounded_and_raises() -> None:
+    running: list[int] = []
+    most = 0
+
+    def job() -> None:
+        nonlocal most
+        running.append(1)
+        most = max(most, len(running))
+        time.sleep(0.002)
+        running.pop()
+
+    def failing() -> None:
+        raise OSError("disk full")
+
+    with ThreadPoolExecutor(8) as pool:
+        backlog = Backlog(pool, 2)
+        for _ in range(20):
+            backlog.submit(job)
+        backlog.finish()
+        assert 1 <= most <= 3
+        backlog.submit(failing)
+        with pytest.raises(OSError, match="disk full"):
+            backlog.finish()
+
+
+def test_zero_workers_means_one_per_core() -> None:
+    assert worker_count(5) == 5
+    assert worker_count(0) >= 1

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pose_contract.errors import UsageError
+from pose_contract.storage import numbered_files
+from pose_contract.workspace import Workspace, colliding_names, default_root, list_images, stem_of
+
+NAMES = [
+    ("a.jpg", "a"),
+    ("b.png", "b.png"),
+    ("A.JPG", "A.JPG"),
+    ("a.jpeg", "a.jpeg"),
+    ("sub/x y.é.jpg", "sub/x y.é"),
+    (".jpg.jpg", ".jpg"),
+]
+
+
+@pytest.mark.parametrize(("name", "stem"), NAMES)
+def test_only_jpg_in_lower_case_is_dropped(name: str, stem: str) -> None:
+    assert stem_of(name) == stem
+
+
+def test_every_output_has_its_name() -> None:
+    workspace = Workspace(Path("w"))
+    assert workspace.annot_file("sub/a.jpg") == "annots/sub/a.json"
+    assert workspace.cut_file("b.png", 2) == "cuts/b.png-2.jpg"
+    assert workspace.final_file("b.png") == "final/b.png.jpg"
+    assert workspace.poses_file("a.jpg") == "output/poses/a.json"
+    assert workspace.inspect_file("a.jpg") == "inspect/a.jpg"
+    assert workspace.image_name("images/sub/a.jpg") == "sub/a.jpg"
+    assert workspace.image_file("sub/a.jpg") == "images/sub/a.jpg"
+
+
+def test_names_that_would_share_outputs_are_found() -> None:
+    assert colliding_names(()) == {}
+    assert colliding_names(("a.jpg", "a.png", "A.JPG")) == {}
+    assert colliding_names(("a.png", "a.png.jpg")) == {"a.png.jpg": "a.png"}
+
+
+def test_listing_is_sorted_recursive_and_tells_other_files_apart(workspace: Workspace) -> None:
+    for name in (
+        "z.JPG",
+        "a b.png",
+        "é/ü.TIFF",
+        "film.mp4",
+        "é/x.heic",
+        ".hidden.jpg",
+        ".git/a.jpg",
+        "c.webp",
+        "d.bmp",
+    ):
+        path = workspace.root / "images" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    listing = list_images(workspace)
+    assert listing.names == ("a b.png", "c.webp", "d.bmp", "z.JPG", "é/ü.TIFF")
+    assert listing.ignored == ("film.mp4", "é/x.heic")
+
+
+def test_a_folder_and_a_dangling_link_named_like_pictures_are_listed(workspace: Workspace) -> None:
+    (workspace.root / "images/folder.jpg").mkdir()
+    (workspace.root / "images/folder.jpg/inner.jpg").write_bytes(b"x")
+    (workspace.root / "images/link.jpg").symlink_to("nowhere.jpg")
+    assert list_images(workspace).names == ("folder.jpg", "link.jpg")
+
+
+@pytest.mark.parametrize("files", [None, [], ["readme.txt"], [".hidden.jpg"]])
+def test_nothing_to_do_is_said(tmp_path: Path, files: list[str] | None) -> None:
+    if files is not None:
+        (tmp_path / "images").mkdir()
+        for name in files:
+            (tmp_path / "images" / name).write_bytes(b"x")
+    with pytest.raises(UsageError) as caught:
+        list_images(Workspace(tmp_path))
+    assert str(tmp_path / "images") in str(caught.value)
+
+
+def test_numbered_files_belong_to_one_image_only(workspace: Workspace) -> None:
+    folder = workspace.root / "cuts"
+    assert numbered_files(workspace, "cuts", "a.jpg") == {}
+    folder.mkdir()
+    for name in ("a-0.jpg", "a-12.jpg", "a-0-0.jpg", "a.png-0.jpg", "ba-0.jpg", "a-x.jpg"):
+        (folder / name).write_bytes(b"x")
+    assert numbered_files(workspace, "cuts", "a.jpg") == {0: folder / "a-0.jpg", 12: folder / "a-12.jpg"}
+    assert numbered_files(workspace, "cuts", "a.png") == {0: folder / "a.png-0.jpg"}
+
+
+def test_the_default_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSE_WORKSPACE", raising=False)
+    assert default_root() == Path("pose-estimation")
+    (tmp_path / "custom").mkdir()
+    assert default_root() == Path("custom")
+    monkeypatch.setitem(os.environ, "POSE_WORKSPACE", "/elsewhere")
+    assert default_root() == Path("/elsewhere")

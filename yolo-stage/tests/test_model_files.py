@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import MODELS, random_parameters, write_weights
+
+from pose_contract.errors import ConfigError, UsageError, WeightsError
+from yolo_stage.darknet import read_network
+from yolo_stage.model_files import find_model_files, plan_detector
+from yolo_stage.options import ModelOptions
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty weights folder."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setenv("POSE_WEIGHTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, small_cfg: str) -> tuple[Path, Path]:
+    """A small cfg and weights that fit it, in different folders under different names."""
+    cfg = tmp_path / "small.cfg"
+    cfg.write_text(small_cfg.replace("height=64", "height=64\nconf_thres=0.35"))
+    (tmp_path / "other").mkdir()
+    path = write_weights(tmp_path / "other/mine.weights", random_parameters(read_network(cfg), 1))
+    return cfg, path
+
+
+def test_missing_published_weights_name_file_place_and_command(weights: Path) -> None:
+    for mode in ("auto", "published"):
+        if mode == "auto" and (MODELS / "lite").is_dir():
+            continue
+        with pytest.raises(WeightsError) as caught:
+            plan_detector(ModelOptions(weights=mode))
+        assert "yolov3.weights" in caught.value.reason and str(weights) in caught.value.reason
+        assert "make weights" in caught.value.remedy
+
+
+def test_published_weights_are_found_by_the_name_of_the_cfg(weights: Path) -> None:
+    (weights / "yolov3.weights").write_bytes(b"x")
+    assert find_model_files(ModelOptions())[:2] == (MODELS / "yolov3.cfg", weights / "yolov3.weights")
+    (weights / "mine.weights").write_bytes(b"x")
+    (weights.parent / "mine.cfg").write_text("[net]")
+    assert find_model_files(ModelOptions(model_def=weights.parent / "mine.cfg"))[1] == weights / "mine.weights"
+
+
+def test_weights_beside_an_explicit_cfg_come_first(weights: Path, tmp_path: Path) -> None:
+    for folder in (weights, tmp_path):
+        (folder / "mine.weights").write_bytes(b"x")
+    (tmp_path / "mine.cfg").write_text("[net]")
+    assert find_model_files(ModelOptions(model_def=tmp_path / "mine.cfg"))[1] == tmp_path / "mine.weights"
+
+
+def test_explicit_weights_bring_their_cfg(weights: Path, tmp_path: Path) -> None:
+    tiny, unknown = tmp_path / "yolov3-tiny.weights", tmp_path / "unknown.weights"
+    for path in (tiny, unknown):
+        path.write_bytes(b"x")
+    assert find_model_files(ModelOptions(weights_path=tiny))[0] == MODELS / "yolov3-tiny.cfg"
+    assert find_model_files(ModelOptions(weights_path=unknown))[0] == MODELS / "yolov3.cfg"
+    (tmp_path / "unknown.cfg").write_text("[net]")
+    assert find_model_files(ModelOptions(weights_path=unknown))[0] == tmp_path / "unknown.cfg"
+
+
+def test_explicit_weights_never_fall_back(weights: Path, tmp_path: Path) -> None:
+    (weights / "yolov3.weights").write_bytes(b"x")
+    with pytest.raises(WeightsError, match=r"gone\.weights"):
+        plan_detector(ModelOptions(weights_path=tmp_path / "gone.weights"))
+
+
+def test_the_plan_holds_all_that_results_depend_on(model: tuple[Path, Path], tmp_path: Path) -> None:
+    cfg, path = model
+    names = tmp_path / "names"
+    names.write_text("ball\nperson\n")
+    options = ModelOptions(model_def=cfg, weights_path=path, class_path=names)
+    plan = plan_detector(options)
+    assert (plan.model, plan.person_class, plan.input_size, plan.conf_thres) == ("small", 1, 64, 0.35)
+    assert plan.engine == "torch"
+    larger = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, img_size=96))
+    assert larger.input_size == 96
+    assert larger.weights_sha256 == plan.weights_sha256
+
+
+def test_wrong_weights_and_missing_classes_are_refused(model: tuple[Path, Path]) -> None:
+    cfg, path = model
+    with pytest.raises(ConfigError, match="class_path"):
+        plan_detector(ModelOptions(model_def=cfg, weights_path=path))
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(WeightsError):
+        plan_detector(ModelOptions(model_def=cfg, weights_path=path))
+
+
+def test_cuda_is_refused_where_there_is_none(model: tuple[Path, Path], tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    cfg, path = model
+    names = tmp_path / "names"
+    names.write_text("ball\nperson\n")
+    plan = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, device="cuda"))
+    with pytest.raises(UsageError, match="CUDA"):
+        plan.load()
