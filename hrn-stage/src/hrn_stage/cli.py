@@ -61,7 +61,8 @@ def _style(args: argparse.Namespace) -> DrawStyle:
     sizes = ("circle_radius", "circle_thickness", "label_font_scale", "label_thickness", "line_thickness")
     for flag in sizes:
         size = getattr(args, flag)
-        if size is not None and not 0 < size <= 1000:
+        filled = flag == "circle_thickness" and size == -1
+        if size is not None and not filled and not 0 < size <= 1000:
             raise UsageError(f"--{flag}: expected over 0, up to 1000, got {size}", f"see {STAGE} --help")
     return DrawStyle(
         circle=bool(args.circle),
