@@ -16,10 +16,6 @@ TRUST ?=
 UV_VERSION := 0.13.8
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON_RANGE := >=3.11,<3.13
-# torch's larger batches crawl under glibc's default malloc on a CPU; measured +40 %.
-export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
-export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
-export MALLOC_TOP_PAD_ ?= 268435456
 
 TOOLS := .venv/bin
 STAMPS := .venv/.installed yolo-stage/.venv/.installed hrn-stage/.venv/.installed

@@ -12,6 +12,7 @@ from typing import Literal
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.skeletons import Skeleton, skeleton_for
+from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.weights import (
     find_published,
@@ -82,6 +83,7 @@ def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: D
 
 
 def _load(config: HrnConfig, weights: Path, device: Device) -> PoseEstimator:
+    keep_freed_memory()
     from hrn_stage.engines.torch import load_estimator
 
     return load_estimator(config.MODEL, weights, device)

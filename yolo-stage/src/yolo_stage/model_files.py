@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.weights import missing_weights_error, sha256_of, weights_folder
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
@@ -67,6 +68,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
 
 def _load(engine: str, network: DarknetNetwork, weights: Path, person: int, device: str) -> Detector:
     if engine == "torch":
+        keep_freed_memory()
         from yolo_stage.engines import torch as chosen
     else:
         from yolo_stage.engines import opencv as chosen  # type: ignore[no-redef]
