@@ -84,8 +84,8 @@ types: $(STAMPS)
 	$(TOOLS)/mypy --python-executable yolo-stage/.venv/bin/python yolo-stage/src
 	$(TOOLS)/mypy --python-executable hrn-stage/.venv/bin/python hrn-stage/src
 
-lock:  ## write the lock files anew from the pyproject files
-	UV='$(UV)' tools/lock
+lock: | $(UV)  ## write the lock files anew from the pyproject files
+	UV='$(if $(findstring /,$(UV)),$(abspath $(UV)),$(UV))' tools/lock
 
 schema: .venv/.installed  ## write docs/schema/*.json anew from the records
 	$(TOOLS)/python -m pose_contract schema docs/schema
