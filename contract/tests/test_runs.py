@@ -11,7 +11,9 @@ import pytest
 from conftest import MADE_BY, SHA
 
 from pose_contract.errors import ImageError, WorkspaceError
-from pose_contract.runs import RunLog, SeenFiles, is_current, locked
+from pose_contract.journal import RunLog
+from pose_contract.progress import Progress
+from pose_contract.runs import SeenFiles, is_current, locked
 from pose_contract.storage import read_report
 from pose_contract.workspace import Workspace
 
@@ -107,7 +109,7 @@ def test_the_skip_rule(tmp_path: Path) -> None:
 
 
 def log_of(workspace: Workspace) -> RunLog:
-    return RunLog(workspace, "yolo-stage", "0.1.0", {"conf_thres": 0.5}, "yolov3", "torch")
+    return RunLog(workspace, "yolo-stage", "0.1.0", {}, Progress("yolo-stage", 2, quiet=True), "yolov3", "torch")
 
 
 def test_the_report_tells_failures_and_counts(workspace: Workspace) -> None:

@@ -9,7 +9,8 @@ from conftest import annot, poses
 
 from pose_contract.__main__ import main
 from pose_contract.errors import ImageError
-from pose_contract.runs import RunLog
+from pose_contract.journal import RunLog
+from pose_contract.progress import Progress
 from pose_contract.status import status_table, workspace_status
 from pose_contract.storage import record_bytes, write_bytes, write_record
 from pose_contract.workspace import Workspace
@@ -25,7 +26,7 @@ def fill(workspace: Workspace) -> None:
         sha256 = hashlib.sha256(record_bytes(record)).hexdigest()
         write_record(workspace.path(workspace.poses_file(f"{name}.jpg")), poses(record, sha256))
         write_bytes(workspace.path(workspace.final_file(f"{name}.jpg")), b"x")
-    log = RunLog(workspace, "yolo-stage", "0.1.0", {})
+    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, Progress("yolo-stage", 4, quiet=True))
     with log.kept():
         log.fail("images/c.jpg", ImageError("is empty", "copy again"))
 

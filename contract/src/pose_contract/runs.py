@@ -1,4 +1,4 @@
-"""One run of a stage on a workspace: the lock, what it has seen before, what may be skipped, and its report."""
+"""One run of a stage on a workspace: the lock, what it has seen before, and what may be skipped."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from pose_contract.errors import StageError, WorkspaceError
-from pose_contract.records import Counts, Failure, MadeBy, RunReport
-from pose_contract.storage import write_bytes, write_error, write_record
+from pose_contract.records import MadeBy
+from pose_contract.storage import write_bytes, write_error
 from pose_contract.workspace import Workspace
 
 RACY_SECONDS = 2.0
@@ -101,68 +99,3 @@ class SeenFiles:
 def is_current(made_by: MadeBy, wanted: MadeBy, files: Iterable[Path]) -> bool:
     """The skip rule: made from the same things in the same way, and every file it names is there."""
     return made_by == wanted and all(path.is_file() for path in files)
-
-
-@dataclass
-class RunLog:
-    """Gathers what one run does and keeps reports/STAGE.json up to date with it."""
-
-    workspace: Workspace
-    stage: str
-    version: str
-    options: Mapping[str, object]
-    model: str = ""
-    engine: str = ""
-    device: str = ""
-    ignored: tuple[str, ...] = ()
-    failures: list[Failure] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _started: float = field(default_factory=time.monotonic)
-    _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-
-    def count(self, what: str, number: int = 1) -> None:
-        """Adds to one of the fields of `Counts`; safe to call from threads."""
-        with self._lock:
-            self.counts[what] = self.counts.get(what, 0) + number
-
-    def fail(self, file: str, error: StageError, images: int = 1) -> None:
-        """One file could not be processed; `images` 0 where it is none of the images."""
-        self.count("failed", images)
-        self.failures.append(Failure(file=file, reason=error.reason, remedy=error.remedy))
-
-    def report(self, state: Literal["running", "finished", "interrupted", "stopped"], message: str = "") -> RunReport:
-        """The report as of now."""
-        seconds = time.monotonic() - self._started
-        processed = self.counts.get("processed", 0)
-        return RunReport(
-            stage=self.stage,
-            version=self.version,
-            state=state,
-            message=message,
-            started=self._started_at,
-            seconds=round(seconds, 3),
-            images_per_second=round(processed / seconds, 3) if seconds > 0 else 0.0,
-            engine=self.engine,
-            device=self.device,
-            model=self.model,
-            counts=Counts(**self.counts),
-            failures=tuple(sorted(self.failures, key=lambda failure: failure.file)),
-            ignored_files=self.ignored,
-            options=dict(self.options),
-        )
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Writes the report when the run starts and however it ends, short of a kill."""
-        path = self.workspace.report_path(self.stage)
-        write_record(path, self.report("running"))
-        try:
-            yield
-        except BaseException as error:
-            stopped = isinstance(error, Exception)
-            message = error.reason if isinstance(error, StageError) else type(error).__name__
-            with contextlib.suppress(StageError):  # the disk may be full: the first error is the one to tell
-                write_record(path, self.report("stopped" if stopped else "interrupted", message))
-            raise
-        write_record(path, self.report("finished"))

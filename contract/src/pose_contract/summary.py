@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 
 SHOWN_FAILURES = 10
+
+
+def conclude(report: RunReport, workspace: Workspace, quiet: bool, keep_going: bool) -> int:
+    """Prints the summary; the exit code is 3 where images failed, unless `keep_going`."""
+    print_summary(report, workspace, quiet)
+    return SOME_IMAGES_FAILED if report.failures and not keep_going else DONE
 
 
 def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:

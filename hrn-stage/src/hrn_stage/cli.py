@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED, UsageError
+from pose_contract.errors import UsageError
 from pose_contract.exits import run_command
+from pose_contract.flags import add_network_flags, add_run_flags
 
 if TYPE_CHECKING:
     from hrn_stage.draw import DrawStyle
@@ -31,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.options import EstimateOptions, default_config_path, workspace_for
     from hrn_stage.pipeline import estimate_poses
-    from pose_contract.summary import print_summary
+    from pose_contract.summary import conclude
 
     given = [f"--{flag}" for flag in NO_MEANING if getattr(args, flag) is not None]
     if given and not args.quiet:
@@ -49,8 +50,7 @@ def _run(args: argparse.Namespace) -> int:
         quiet=args.quiet,
     )
     report = estimate_poses(options, plan)
-    print_summary(report, options.workspace, options.quiet)
-    return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
+    return conclude(report, options.workspace, options.quiet, options.keep_going)
 
 
 def _style(args: argparse.Namespace) -> DrawStyle:
@@ -95,14 +95,9 @@ def parser() -> argparse.ArgumentParser:
     drawing.add_argument("--line_thickness", type=int, metavar="PX")
     drawing.add_argument("--min_score", type=float, default=0.2, metavar="P", help="least score drawn (default: 0.2)")
     network = parser.add_argument_group("network")
-    network.add_argument("--weights", choices=("auto", "published", "lite"), default="auto", help="(default: auto)")
-    network.add_argument("--engine", choices=("auto", "torch"), default="auto", help="(default: auto)")
-    network.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add_network_flags(network, ("torch",))
     network.add_argument("--batch_size", type=int, metavar="N", help="people per network pass (default: the YAML's)")
-    run = parser.add_argument_group("run")
-    run.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
-    run.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
-    run.add_argument("--quiet", action="store_true", help="errors only")
+    add_run_flags(parser)
     return parser
 
 

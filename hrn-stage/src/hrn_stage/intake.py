@@ -10,9 +10,10 @@ from pathlib import Path
 from hrn_stage import STAGE
 from hrn_stage.draw import DrawStyle
 from hrn_stage.people import Gathering, prepare_person
-from hrn_stage.results import final_comment
+from hrn_stage.results import DebugPictures, final_comment
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from pose_contract.journal import Settled
 from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
 from pose_contract.runs import SeenFiles, is_current
 from pose_contract.storage import parse_record
@@ -31,15 +32,6 @@ class Redraw:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """An image that needs nothing: all is current, or it cannot be processed."""
-
-    name: str
-    error: ImageError | None = None
-    people: int = 0
-
-
-@dataclass(frozen=True)
 class Intake:
     """What it takes to decide about an annot and to warp its cuts; its methods run in the workers."""
 
@@ -48,7 +40,7 @@ class Intake:
     input_wh: tuple[int, int]
     style: DrawStyle
     overwrite: bool
-    debug_folders: tuple[str, ...]
+    debug: DebugPictures
     seen: SeenFiles
     say: Callable[[str], None]
 
@@ -103,23 +95,17 @@ class Intake:
         poses = parse_record(record, ImagePoses)
         if poses is None:
             return None
+        files = self.debug.files(self.workspace, name, len(annot.people))
         wanted = self.made_by.model_copy(update={"annot_sha256": annot_sha256})
         if poses.corrected:
             if poses.image_sha256 != annot.image_sha256:
                 self.say(f"{STAGE}: {name} has changed, its corrected poses are kept as they are")
-        elif self.overwrite or not is_current(poses.made_by, wanted, self._debug_files(name, len(annot.people))):
+        elif self.overwrite or not is_current(poses.made_by, wanted, files):
             return None
         final = self.workspace.path(self.workspace.final_file(name))
         if read_jpeg_comment(final) == final_comment(record, self.style):
             return Settled(name, people=len(poses.people))
         return Redraw(name, poses, record)
-
-    def _debug_files(self, name: str, people: int) -> list[Path]:
-        names = {f"{self.workspace.output}/debug": self.workspace.heatmap_file}
-        names[f"{self.workspace.output}/inspect"] = self.workspace.cut_inspect_file
-        return [
-            self.workspace.path(names[folder](name, index)) for folder in self.debug_folders for index in range(people)
-        ]
 
 
 def read_cut(workspace: Workspace, person: Person) -> Picture:

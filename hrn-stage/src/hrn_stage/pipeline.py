@@ -7,25 +7,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hrn_stage import STAGE, __version__
-from hrn_stage.config import HrnConfig
-from hrn_stage.decode import Method, decode, keypoints_to_image, merge_flipped
 from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from hrn_stage.estimator import PoseEstimator
-from hrn_stage.intake import Intake, Redraw, Settled
+from hrn_stage.inference import decode_method, estimate_people
+from hrn_stage.intake import Intake, Redraw
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import Gathering, poses_record
-from hrn_stage.preprocess import normalize
-from hrn_stage.results import final_comment, remove_stale, write_tables
+from hrn_stage.results import debug_pictures, final_comment, remove_stale, write_tables
 from hrn_stage.skeletons import skeleton_named
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.images import Picture, read_image, write_jpeg
+from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImagePoses, MadeBy, PersonPose, RunReport
-from pose_contract.runs import RunLog, SeenFiles, locked
+from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import (
     numbered_files,
     record_bytes,
@@ -49,23 +47,23 @@ def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
     """
     workspace = options.workspace
     names = list_annots(workspace)
-    log = RunLog(workspace, STAGE, __version__, made_by(plan).options, plan.model, plan.engine)
+    progress = Progress(STAGE, len(names), options.quiet)
+    log = RunLog(workspace, STAGE, __version__, made_by(plan).options, progress, plan.model, plan.engine)
     log.count("images", len(names))
     seen = SeenFiles(workspace)
-    with locked(workspace, STAGE), log.kept(), Progress(STAGE, len(names), options.quiet) as progress:
+    with locked(workspace, STAGE), log.kept(), progress:
         progress.say(f"{STAGE}: {plan.why}")
         for folder in (workspace.final, workspace.output):
             sweep_temporaries(workspace.path(folder))
         for image in remove_stale(workspace):
             progress.say(f"{STAGE}: {image} has no annot any more, its corrected poses are kept")
         try:
-            _Run(options, plan, log, seen, progress).over(names)
+            _Run(options, plan, log, seen).over(names)
         finally:
             seen.save()
         refused = write_tables(workspace, plan.skeleton)
         if refused is not None:
-            log.fail(workspace.output, refused, images=0)
-            progress.say(f"{STAGE}: {refused}")
+            log.complain(workspace.output, refused)
     return log.report("finished")
 
 
@@ -101,11 +99,6 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
     )
 
 
-def decode_method(config: HrnConfig) -> Method:
-    """TEST.POST_PROCESS switches the refinement of maxima on, TEST.DECODE says which."""
-    return config.TEST.DECODE if config.TEST.POST_PROCESS else "argmax"
-
-
 def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: str, style: DrawStyle) -> Picture:
     """The picture with everybody's skeleton on it; a keypoint that a corrected record leaves out is not drawn.
 
@@ -125,41 +118,36 @@ def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: s
 class _Run:
     """The steps of one run, and what they share."""
 
-    def __init__(
-        self, options: EstimateOptions, plan: EstimatorPlan, log: RunLog, seen: SeenFiles, progress: Progress
-    ) -> None:
+    def __init__(self, options: EstimateOptions, plan: EstimatorPlan, log: RunLog, seen: SeenFiles) -> None:
         self._options = options
         self._workspace = options.workspace
         self._plan = plan
-        self._config = plan.config
         self._made_by = made_by(plan)
         self._log = log
-        self._seen = seen
-        self._progress = progress
-        self._debug_folders = _debug_folders(options)
+        self._debug = debug_pictures(plan.config)
         self._intake = Intake(
             workspace=options.workspace,
             made_by=self._made_by,
             input_wh=plan.config.MODEL.IMAGE_SIZE,
             style=options.style,
             overwrite=options.overwrite,
-            debug_folders=tuple(self._debug_folders.values()),
+            debug=self._debug,
             seen=seen,
-            say=progress.say,
+            say=log.progress.say,
         )
         self._estimator: PoseEstimator | None = None
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs in this thread."""
         size = self._options.people_per_batch
-        workers = min(worker_count(0), self._config.WORKERS or 1)
+        workers = min(worker_count(0), self._plan.config.WORKERS or 1)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         waiting: deque[tuple[Gathering, int]] = deque()
         try:
             backlog = Backlog(pool, workers)
             for image in map_ahead(pool, self._intake.examine, names, ahead=workers + size):
                 if isinstance(image, Settled):
-                    self._settle(image)
+                    self._log.settle(self._workspace.image_file(image.name), image)
                 elif isinstance(image, Redraw):
                     backlog.submit(self._redraw, image)
                 elif image.complete:
@@ -174,50 +162,21 @@ class _Run:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _settle(self, image: Settled) -> None:
-        if image.error is None:
-            self._log.count("skipped")
-            self._count_people(image.people)
-        else:
-            self._fail(image.name, image.error)
-        self._progress.step(worked=False)
-
-    def _fail(self, name: str, error: ImageError) -> None:
-        self._log.fail(self._workspace.image_file(name), error)
-        self._progress.say(f"{STAGE}: {name} {error}")
-
-    def _count_people(self, people: int) -> None:
-        self._log.count("people", people)
-        self._log.count("nobody", people == 0)
-
     def _estimate(self, rows: Sequence[tuple[Gathering, int]], backlog: Backlog) -> None:
-        """Runs the network on one batch, padded to the fixed size, and hands complete images to the writers."""
+        """Runs the network on one batch of people and hands complete images to the writers."""
         if self._estimator is None:
             self._estimator = self._plan.load()
             self._log.device = self._estimator.device
         people = [image.people[index] for image, index in rows]
-        width, height = self._config.MODEL.IMAGE_SIZE
-        pictures = np.zeros((self._options.people_per_batch, height, width, 3), np.uint8)
-        for row, person in enumerate(people):
-            pictures[row] = person.network_input
-        heatmaps = self._heatmaps(self._estimator, normalize(pictures, self._config.DATASET.COLOR_RGB))[: len(rows)]
-        keypoints, scores = decode(heatmaps, decode_method(self._config), self._config.TEST.BLUR_KERNEL)
-        centers = np.stack([person.center for person in people])
-        scales = np.stack([person.scale for person in people])
-        in_image = keypoints_to_image(keypoints, centers, scales, self._config.MODEL.HEATMAP_SIZE)
+        estimated = estimate_people(
+            people, self._estimator, self._plan.config, self._plan.skeleton, self._options.people_per_batch
+        )
         for row, (image, index) in enumerate(rows):
-            image.keypoints_xy[index], image.scores[index] = in_image[row], scores[row]
-            if "heatmaps" in self._debug_folders:
-                image.heatmaps[index] = heatmaps[row]
+            image.keypoints_xy[index], image.scores[index] = estimated.keypoints_xy[row], estimated.scores[row]
+            if self._debug.heatmaps:
+                image.heatmaps[index] = estimated.heatmaps[row]
             if image.complete:
                 backlog.submit(self._write, image)
-
-    def _heatmaps(self, estimator: PoseEstimator, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        heatmaps = estimator.heatmaps(inputs)
-        if not self._config.TEST.FLIP_TEST:
-            return heatmaps
-        mirrored = estimator.heatmaps(np.ascontiguousarray(inputs[:, :, :, ::-1]))
-        return merge_flipped(heatmaps, mirrored, self._plan.skeleton.mirror_index, self._config.TEST.SHIFT_HEATMAP)
 
     def _write(self, image: Gathering) -> None:
         """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""
@@ -232,22 +191,18 @@ class _Run:
             self._write_final(image.name, poses, record, picture)
             write_bytes(path, record)
         except ImageError as error:
-            self._fail(image.name, error)
+            self._log.fail(poses.image, error)
         else:
-            self._log.count("processed")
-            self._count_people(len(poses.people))
-        self._progress.step()
+            self._log.done("processed", len(poses.people))
 
     def _redraw(self, image: Redraw) -> None:
         try:
             picture = read_image(self._workspace.path(image.poses.image))
             self._write_final(image.name, image.poses, image.record, picture)
         except ImageError as error:
-            self._fail(image.name, error)
+            self._log.fail(image.poses.image, error)
         else:
-            self._log.count("redrawn")
-            self._count_people(len(image.poses.people))
-        self._progress.step()
+            self._log.done("redrawn", len(image.poses.people))
 
     def _write_final(self, name: str, poses: ImagePoses, record: bytes, picture: Picture) -> None:
         final = paste_poses(picture, poses.people, poses.skeleton, self._options.style)
@@ -255,27 +210,17 @@ class _Run:
         write_jpeg(path, final, final_comment(record, self._options.style))
 
     def _write_debug(self, image: Gathering, poses: ImagePoses, picture: Picture) -> None:
-        workspace = self._workspace
-        for folder in self._debug_folders.values():
+        workspace, skeleton = self._workspace, self._plan.skeleton
+        for folder in self._debug.folders(workspace):
             for index, path in numbered_files(workspace, folder, image.name).items():
                 if index >= len(image.people):
                     remove_file(path)
         for index, person in enumerate(image.people):
-            if "heatmaps" in self._debug_folders:
-                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], self._plan.skeleton.keypoints)
+            if self._debug.heatmaps:
+                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], skeleton.keypoints)
                 write_jpeg(workspace.path(workspace.heatmap_file(image.name, index)), sheet)
-            if "cuts" in self._debug_folders:
+            if self._debug.cuts:
                 cut = image.annot.people[index].cut
                 pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self._options.style)
                 inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
                 write_jpeg(workspace.path(workspace.cut_inspect_file(image.name, index)), inside)
-
-
-def _debug_folders(options: EstimateOptions) -> dict[str, str]:
-    """What DEBUG asks for, and the folder it goes to. The ground truth switches have no meaning without labels."""
-    debug, output = options.config.DEBUG, options.workspace.output
-    asked = {
-        "heatmaps": (debug.SAVE_HEATMAPS_PRED, f"{output}/debug"),
-        "cuts": (debug.SAVE_BATCH_IMAGES_PRED, f"{output}/inspect"),
-    }
-    return {what: folder for what, (wanted, folder) in asked.items() if debug.DEBUG and wanted}

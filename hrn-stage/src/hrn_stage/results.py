@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from hrn_stage import STAGE, __version__
+from hrn_stage.config import HrnConfig
 from hrn_stage.draw import DrawStyle
 from hrn_stage.skeletons import Skeleton
 from hrn_stage.tables import (
@@ -23,6 +25,32 @@ from pose_contract.errors import ImageError
 from pose_contract.records import ImagePoses
 from pose_contract.storage import numbered_files, read_poses, record_paths, remove_file, remove_outputs, write_chunks
 from pose_contract.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class DebugPictures:
+    """What DEBUG asks for: heatmap sheets and cuts with skeletons; without labels its _GT switches mean nothing."""
+
+    heatmaps: bool
+    cuts: bool
+
+    def folders(self, workspace: Workspace) -> list[str]:
+        """Where they go."""
+        wanted = {f"{workspace.output}/debug": self.heatmaps, f"{workspace.output}/inspect": self.cuts}
+        return [folder for folder, asked in wanted.items() if asked]
+
+    def files(self, workspace: Workspace, name: str, people: int) -> list[Path]:
+        """All of them for one image."""
+        names = ([workspace.heatmap_file] if self.heatmaps else []) + (
+            [workspace.cut_inspect_file] if self.cuts else []
+        )
+        return [workspace.path(file(name, index)) for file in names for index in range(people)]
+
+
+def debug_pictures(config: HrnConfig) -> DebugPictures:
+    """DEBUG's sub-switches count only when DEBUG.DEBUG is true."""
+    debug = config.DEBUG
+    return DebugPictures(debug.DEBUG and debug.SAVE_HEATMAPS_PRED, debug.DEBUG and debug.SAVE_BATCH_IMAGES_PRED)
 
 
 def final_comment(record: bytes, style: DrawStyle) -> str:

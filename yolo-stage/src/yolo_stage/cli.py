@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED
 from pose_contract.exits import run_command
+from pose_contract.flags import add_network_flags, add_run_flags
 from yolo_stage import STAGE, __version__
 
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from pose_contract.summary import print_summary
+    from pose_contract.summary import conclude
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
     from yolo_stage.pipeline import detect_people
@@ -55,8 +55,7 @@ def _run(args: argparse.Namespace) -> int:
         quiet=args.quiet,
     )
     report = detect_people(options, plan_detector(model))
-    print_summary(report, options.workspace, options.quiet)
-    return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
+    return conclude(report, options.workspace, options.quiet, options.keep_going)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,9 +80,7 @@ def parser() -> argparse.ArgumentParser:
         "--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)"
     )
     network.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
-    network.add_argument("--weights", choices=("auto", "published", "lite"), default="auto", help="(default: auto)")
-    network.add_argument("--engine", choices=("auto", "torch", "opencv"), default="auto", help="(default: auto)")
-    network.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add_network_flags(network, ("torch", "opencv"))
     people = parser.add_argument_group("people")
     people.add_argument(
         "--conf_thres",
@@ -98,12 +95,9 @@ def parser() -> argparse.ArgumentParser:
     people.add_argument(
         "--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)"
     )
-    run = parser.add_argument_group("run")
+    run = add_run_flags(parser)
     run.add_argument("--batch_size", type=int, default=1, metavar="N", help="images per network pass (default: 1)")
     run.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
-    run.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
-    run.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
-    run.add_argument("--quiet", action="store_true", help="errors only")
     return parser
 
 

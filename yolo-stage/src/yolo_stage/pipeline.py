@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture, decode_image, read_image_bytes, write_jpeg
+from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, Person, RunReport
-from pose_contract.runs import RunLog, SeenFiles, is_current, locked
+from pose_contract.runs import SeenFiles, is_current, locked
 from pose_contract.storage import (
     numbered_files,
     read_annot,
@@ -45,15 +46,6 @@ class Decoded:
     mapping: Letterbox
 
 
-@dataclass(frozen=True)
-class Settled:
-    """An image that needs no network: its record is current, or it cannot be read."""
-
-    name: str
-    error: ImageError | None = None
-    people: int = 0
-
-
 def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
     """Finds the people in every image of the workspace that has no current record.
 
@@ -65,11 +57,12 @@ def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
     """
     workspace = options.workspace
     listing = list_images(workspace)
-    log = RunLog(workspace, STAGE, __version__, made_by(options, plan).options, plan.model, plan.engine)
+    progress = Progress(STAGE, len(listing.names), options.quiet)
+    log = RunLog(workspace, STAGE, __version__, made_by(options, plan).options, progress, plan.model, plan.engine)
     log.ignored = listing.ignored
     log.count("images", len(listing.names))
     seen = SeenFiles(workspace)
-    with locked(workspace, STAGE), log.kept(), Progress(STAGE, len(listing.names), options.quiet) as progress:
+    with locked(workspace, STAGE), log.kept(), progress:
         progress.say(f"{STAGE}: {plan.why}")
         if listing.ignored:
             progress.say(f"{STAGE}: passed over, no pictures: {', '.join(listing.ignored)}")
@@ -78,7 +71,7 @@ def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
         for image in remove_stale(workspace):
             progress.say(f"{STAGE}: {image} is gone, its corrected record is kept")
         try:
-            _Run(options, plan, log, seen, progress).over(listing.names)
+            _Run(options, plan, log, seen).over(listing.names)
         finally:
             seen.save()
     return log.report("finished")
@@ -136,9 +129,7 @@ def remove_results(workspace: Workspace, name: str) -> None:
 class _Run:
     """The steps of one run, and what they share."""
 
-    def __init__(
-        self, options: DetectOptions, plan: DetectorPlan, log: RunLog, seen: SeenFiles, progress: Progress
-    ) -> None:
+    def __init__(self, options: DetectOptions, plan: DetectorPlan, log: RunLog, seen: SeenFiles) -> None:
         self._options = options
         self._workspace = options.workspace
         self._plan = plan
@@ -146,14 +137,14 @@ class _Run:
         self._selection = _selection(options, plan)
         self._log = log
         self._seen = seen
-        self._progress = progress
         self._detector: Detector | None = None
 
     def over(self, names: Sequence[str]) -> None:
         """Workers decode ahead and write behind while the network runs in this thread."""
         collisions = colliding_names(tuple(names))
         for name, other in collisions.items():
-            self._settle(Settled(name, ImageError(f"would write the same files as {other}", "rename one of the two")))
+            error = ImageError(f"would write the same files as {other}", "rename one of the two")
+            self._log.fail(self._workspace.image_file(name), error)
         size = self._options.batch_size
         workers = worker_count(self._options.n_cpu)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
@@ -163,7 +154,7 @@ class _Run:
             images = (name for name in names if name not in collisions)
             for image in map_ahead(pool, self._examine, images, ahead=workers + size):
                 if isinstance(image, Settled):
-                    self._settle(image)
+                    self._log.settle(self._workspace.image_file(image.name), image)
                     continue
                 batch.append(image)
                 if len(batch) == size:
@@ -199,28 +190,12 @@ class _Run:
     def _is_done(self, name: str, annot: ImageAnnot, sha256: str) -> bool:
         if annot.corrected:
             if annot.image_sha256 != sha256:
-                self._progress.say(f"{STAGE}: {name} has changed, its corrected record is kept as it is")
+                self._log.progress.say(f"{STAGE}: {name} has changed, its corrected record is kept as it is")
             return True
         if self._options.overwrite or annot.image_sha256 != sha256:
             return False
         files = [person.cut.file for person in annot.people] + [self._workspace.inspect_file(name)]
         return is_current(annot.made_by, self._made_by, map(self._workspace.path, files))
-
-    def _settle(self, image: Settled) -> None:
-        if image.error is None:
-            self._log.count("skipped")
-            self._count_people(image.people)
-        else:
-            self._fail(image.name, image.error)
-        self._progress.step(worked=False)
-
-    def _fail(self, name: str, error: ImageError) -> None:
-        self._log.fail(self._workspace.image_file(name), error)
-        self._progress.say(f"{STAGE}: {name} {error}")
-
-    def _count_people(self, people: int) -> None:
-        self._log.count("people", people)
-        self._log.count("nobody", people == 0)
 
     def _detect(self, batch: Sequence[Decoded], backlog: Backlog) -> None:
         """Runs the network on one batch, padded to the fixed size, and hands the results to the writers."""
@@ -233,7 +208,6 @@ class _Run:
             inputs[row] = image.network_input
         for image, candidates in zip(batch, self._detector.detect(inputs), strict=False):
             backlog.submit(self._write, image, candidates)
-            self._progress.step()
 
     def _write(self, image: Decoded, candidates: NDArray[np.float32]) -> None:
         """Cuts and inspection picture first, the record last; an old record goes before anything is overwritten."""
@@ -259,10 +233,9 @@ class _Run:
             )
             write_record(annot_path, annot)
         except ImageError as error:
-            self._fail(image.name, error)
-            return
-        self._log.count("processed")
-        self._count_people(len(people))
+            self._log.fail(workspace.image_file(image.name), error)
+        else:
+            self._log.done("processed", len(people))
 
     def _write_cut(self, image: Decoded, person: Person) -> Person:
         cut = person.cut.model_copy(update={"file": self._workspace.cut_file(image.name, person.index)})
