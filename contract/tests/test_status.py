@@ -53,6 +53,16 @@ def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     assert status["hrn-stage"] == {"to do": 2}
 
 
+def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(workspace)
+    assert main(["found", str(workspace.root)]) == 0
+    final = workspace.root / "final"
+    assert capsys.readouterr().out.splitlines() == [
+        f"a.jpg: 1 person, 1 of 1 keypoints sure -> {final / 'a.jpg'}",
+        f"b.jpg: 0 people -> {final / 'b.jpg'}",
+    ]
+
+
 def test_the_verdict_is_3_when_a_report_lists_failures(workspace: Workspace) -> None:
     assert main(["verdict", str(workspace.root)]) == 0
     fill(workspace)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-SCHEMA_VERSION = 1
+SURE_SCORE = 0.2
+"""Keypoints from this score on count in a person's score, as in HRNet's COCO evaluation."""
 
 Coordinate = Annotated[float, Field(allow_inf_nan=False), AfterValidator(lambda value: round(value, 3) + 0.0)]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(lambda value: round(value, 4))]

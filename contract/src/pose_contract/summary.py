@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
-from pose_contract.records import RunReport
+from pose_contract.records import SURE_SCORE, RunReport
+from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
 
 SHOWN_FAILURES = 10
@@ -26,6 +28,20 @@ def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
         print(f"  and {rest} more: see {workspace.report_path(report.stage)}", file=sys.stderr)
+
+
+def found_lines(workspace: Workspace) -> Iterator[str]:
+    """Per photo: how many people, how many of their keypoints are sure, and where the picture is."""
+    for path in record_paths(workspace.path(workspace.output) / "poses"):
+        poses = read_poses(path)
+        if poses is None:
+            continue
+        name = workspace.image_name(poses.image)
+        points = [point for person in poses.people for point in person.keypoints]
+        sure = sum(point.score >= SURE_SCORE for point in points)
+        people = f"{len(poses.people)} {'person' if len(poses.people) == 1 else 'people'}"
+        keypoints = f", {sure} of {len(points)} keypoints sure" if points else ""
+        yield f"{name}: {people}{keypoints} -> {workspace.path(workspace.final_file(name))}"
 
 
 def summary_line(report: RunReport) -> str:

@@ -11,9 +11,7 @@ from hrn_stage.preprocess import affine_image_to_input, center_and_scale, shift_
 from hrn_stage.skeletons import Skeleton
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture
-from pose_contract.records import ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
-
-SURE_SCORE = 0.2
+from pose_contract.records import SURE_SCORE, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 
 
 @dataclass(frozen=True)
