@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     Image,
-    ImageCms,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -23,6 +22,18 @@ from pose_contract.errors import ImageError
 from pose_contract.storage import write_bytes
 
 Picture = NDArray[np.uint8]
+
+# What each EXIF orientation asks for. ImageOps.exif_transpose would also write the EXIF anew, which fails where any
+# other tag is odd, and the picture would stay on its side.
+TURNS: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 MAX_PIXELS = 200_000_000
 # Only these decoders ever see a user's file; importing them is what makes Pillow know them.
@@ -100,9 +111,10 @@ def decode_image(data: bytes) -> Picture:
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
+        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # damaged EXIF says nothing about orientation, and the pixels are fine
-        return picture
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_rgb(picture: Image.Image) -> Picture:
@@ -117,11 +129,6 @@ def _to_rgb(picture: Image.Image) -> Picture:
         return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
     if picture.mode.startswith("I") or picture.mode == "F":
         return _from_wide_grey(np.asarray(picture))
-    if picture.mode == "LAB":
-        lab_to_rgb = ImageCms.buildTransform(
-            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-        )
-        picture = ImageCms.applyTransform(picture, lab_to_rgb) or picture
     return np.asarray(picture.convert("RGB"))
 
 
