@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -52,7 +53,17 @@ def test_sigterm_stops_the_story() -> None:
         signal.pause()
         return 0
 
+    before = signal.getsignal(signal.SIGTERM)
     assert run_command("yolo-stage", story) == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_pillows_warnings_are_not_shown(recwarn: pytest.WarningsRecorder) -> None:
+    def story() -> int:
+        warnings.warn_explicit("corrupt EXIF data", UserWarning, "x", 1, module="PIL.TiffImagePlugin")
+        return 0
+
+    assert run_command("yolo-stage", story) == 0 and not recwarn.list
 
 
 def test_the_light_modules_import_nothing_heavy() -> None:

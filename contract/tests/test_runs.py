@@ -68,8 +68,27 @@ def test_hashes_are_remembered_until_the_file_changes(workspace: Workspace) -> N
     seen.save()
     again = SeenFiles(workspace)
     assert again.known("images/a.jpg") == sha256
+    changed = path.stat().st_mtime_ns
     path.write_bytes(b"two")
     assert again.known("images/a.jpg") is None
+    path.write_bytes(b"three")
+    os.utime(path, ns=(0, changed))
+    assert again.known("images/a.jpg") is None
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_remembered(workspace: Workspace) -> None:
+    old_file(workspace, "images/a.jpg", b"longer than what was read")
+    seen = SeenFiles(workspace)
+    seen.sha256("images/a.jpg", b"longer than")
+    assert seen.known("images/a.jpg") is None
+
+
+def test_a_memory_that_cannot_be_written_is_no_error(workspace: Workspace) -> None:
+    old_file(workspace, "images/a.jpg", b"one")
+    (workspace.seen_path / "in the way").mkdir(parents=True)
+    seen = SeenFiles(workspace)
+    seen.sha256("images/a.jpg", b"one")
+    seen.save()
 
 
 def test_a_file_just_written_is_not_remembered(workspace: Workspace) -> None:
@@ -119,11 +138,30 @@ def test_the_report_tells_failures_and_counts(workspace: Workspace) -> None:
         log.count("images", 2)
         log.count("processed")
         log.fail("images/b.jpg", ImageError("is empty", "copy it again"))
+        log.fail("images/a.jpg", ImageError("is gone", "put it back"))
     report = read_report(workspace.report_path("yolo-stage"))
     assert report is not None
-    assert (report.state, report.counts.images, report.counts.failed) == ("finished", 2, 1)
-    assert report.failures[0].model_dump() == {"file": "images/b.jpg", "reason": "is empty", "remedy": "copy it again"}
-    assert report.images_per_second > 0
+    assert (report.state, report.counts.images, report.counts.failed) == ("finished", 2, 2)
+    assert [failure.model_dump() for failure in report.failures] == [
+        {"file": "images/a.jpg", "reason": "is gone", "remedy": "put it back"},
+        {"file": "images/b.jpg", "reason": "is empty", "remedy": "copy it again"},
+    ]
+
+
+def test_the_rate_is_of_what_was_processed(workspace: Workspace) -> None:
+    log = log_of(workspace)
+    for what, number in (("images", 100), ("processed", 10), ("skipped", 90)):
+        log.count(what, number)
+    report = log.report("finished")
+    assert report.images_per_second * report.seconds <= 11
+
+
+def test_the_error_that_stopped_a_run_is_told_even_if_the_report_cannot_be_written(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="disk full"), log_of(workspace).kept():
+        path = workspace.report_path("yolo-stage")
+        path.unlink()
+        (path / "in the way").mkdir(parents=True)
+        raise WorkspaceError("disk full", "make room")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,22 @@ def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     assert status["hrn-stage"] == {"to do": 2}
 
 
+def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> None:
+    fill(workspace)
+    path = workspace.root / "annots/a.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    (workspace.root / "annots/b.json").write_bytes(b"{")
+    status = workspace_status(workspace)
+    assert status["yolo-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
+    assert status["hrn-stage"] == {"to do": 2}
+
+
+def test_a_corrected_annot_is_done_whatever_became_of_its_image(workspace: Workspace) -> None:
+    fill(workspace)
+    write_record(workspace.root / "annots/d.json", annot("images/d.jpg", corrected=True))
+    assert workspace_status(workspace)["yolo-stage"]["done"] == 3
+
+
 def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace)
     assert main(["found", str(workspace.root)]) == 0
@@ -66,6 +82,8 @@ def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.C
 def test_the_verdict_is_3_when_a_report_lists_failures(workspace: Workspace) -> None:
     assert main(["verdict", str(workspace.root)]) == 0
     fill(workspace)
+    assert main(["verdict", str(workspace.root)]) == 3
+    workspace.report_path("yolo-stage").rename(workspace.report_path("hrn-stage"))
     assert main(["verdict", str(workspace.root)]) == 3
 
 
