@@ -18,15 +18,16 @@ from fakes import (
     CrashingDetector,
     CrowdDetector,
     InterruptedDetector,
+    SlowDetector,
     photo,
     plan_with,
     save,
 )
 
 from pose_contract.errors import UsageError
-from pose_contract.images import read_image
+from pose_contract.images import Picture, decode_image, read_image
 from pose_contract.records import ImageAnnot, RunReport
-from pose_contract.storage import read_annot, write_record
+from pose_contract.storage import read_annot, record_paths, write_record
 from pose_contract.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
 from yolo_stage.options import DetectOptions
@@ -66,6 +67,9 @@ def test_every_image_gets_its_files(workspace: Workspace) -> None:
     }  # fmt: skip
     assert (report.counts.images, report.counts.processed, report.counts.people, report.counts.nobody) == (3, 3, 3, 1)
     assert report.state == "finished" and not report.failures
+    stored = json.loads((workspace.root / "reports/yolo-stage.json").read_text())
+    assert (stored["engine"], stored["device"], stored["model"]) == ("fake", "cpu", "fake")
+    assert stored["options"]["conf_thres"] == 0.5 and stored["counts"]["processed"] == 3
 
 
 def test_boxes_are_in_image_pixels_and_people_go_from_left_to_right(workspace: Workspace) -> None:
@@ -115,6 +119,49 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size and modification time, kept from run to run, spare the reading and hashing of every image."""
+    run(workspace)
+    monkeypatch.setattr("yolo_stage.pipeline.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert run(workspace).counts.skipped == 3
+
+
+def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
+    loaded: list[ColourDetector] = []
+
+    def load() -> ColourDetector:
+        loaded.append(ColourDetector())
+        return loaded[-1]
+
+    options = DetectOptions(workspace=workspace, quiet=True)
+    for _ in range(2):
+        detect_people(options, plan_with(ColourDetector(), load=load))
+    assert [detector.batch_sizes for detector in loaded] == [[1, 1, 1]]
+
+
+def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stays flat however many images there are: workers + batch_size of them wait, and one more is taken."""
+    for number in range(20):
+        shutil.copy(workspace.root / "images/a.jpg", workspace.root / f"images/n{number}.jpg")
+    decoded: list[int] = []
+
+    def counted(data: bytes) -> Picture:
+        decoded.append(1)
+        return decode_image(data)
+
+    monkeypatch.setattr("yolo_stage.pipeline.decode_image", counted)
+    detector = SlowDetector(watched=lambda: len(decoded))
+    run(workspace, detector, n_cpu=2, batch_size=2)
+    assert len(detector.noted) == 12
+    assert all(noted - 2 * before <= 2 + 2 + 2 for before, noted in enumerate(detector.noted))
+
+
+def test_the_models_own_threshold_counts_unless_another_is_given(workspace: Workspace) -> None:
+    plan = plan_with(ColourDetector(), conf_thres=0.85)
+    assert detect_people(DetectOptions(workspace=workspace, quiet=True), plan).counts.people == 2
+    assert detect_people(DetectOptions(workspace=workspace, quiet=True, conf_thres=0.3), plan).counts.people == 3
+
+
 @pytest.mark.parametrize(
     ("options", "redone"),
     [
@@ -134,11 +181,23 @@ def test_what_changes_results_is_done_anew_and_nothing_else(
     assert run(workspace, **options).counts.processed == redone
 
 
-def test_other_weights_are_done_anew(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "ef" * 32}, {"engine": "other"}, {"model_def_sha256": "01" * 32}, {"model": "other"},
+        {"precision": "fp16"}, {"person_class": 1}, {"conf_thres": 0.4}, {"input_size": 192},
+    ],
+)  # fmt: skip
+def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, object]) -> None:
     run(workspace)
     options = DetectOptions(workspace=workspace, quiet=True)
-    for change in ({"weights_sha256": "ef" * 32}, {"engine": "other"}, {"model_def_sha256": "01" * 32}):
-        assert detect_people(options, plan_with(ColourDetector(), **change)).counts.processed == 3
+    assert detect_people(options, plan_with(ColourDetector(), **change)).counts.processed == 3
+
+
+def test_another_version_does_all_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(workspace)
+    monkeypatch.setattr("yolo_stage.pipeline.__version__", "9.9.9")
+    assert run(workspace).counts.processed == 3
 
 
 @pytest.mark.parametrize("file", ["annots/a.json", "cuts/a-1.jpg", "inspect/a.jpg"])
@@ -247,6 +306,30 @@ def test_an_image_that_went_bad_takes_its_old_record_along(workspace: Workspace)
     assert left and not [name for name in left if "/a" in name]
 
 
+def test_an_image_behind_a_link_that_dangles_keeps_its_record(workspace: Workspace, tmp_path: Path) -> None:
+    """The disk that it lies on may come back."""
+    path = workspace.root / "images/a.jpg"
+    path.rename(tmp_path / "elsewhere.jpg")
+    path.symlink_to(tmp_path / "elsewhere.jpg")
+    run(workspace)
+    before = (workspace.root / "annots/a.json").read_bytes()
+    (tmp_path / "elsewhere.jpg").rename(tmp_path / "away.jpg")
+    report = run(workspace)
+    assert [failure.file for failure in report.failures] == ["images/a.jpg"]
+    assert (workspace.root / "annots/a.json").read_bytes() == before
+    (tmp_path / "away.jpg").rename(tmp_path / "elsewhere.jpg")
+    assert run(workspace).counts.skipped == 3
+
+
+def test_what_a_killed_run_left_is_swept(workspace: Workspace) -> None:
+    run(workspace)
+    before = workspace_bytes(workspace.root)
+    for folder in ("annots", "cuts", "inspect"):
+        (workspace.root / folder / ".tmp-0123456789abcdef").write_bytes(b"half a file")
+    run(workspace)
+    assert workspace_bytes(workspace.root) == before
+
+
 def test_two_images_that_would_share_outputs(workspace: Workspace) -> None:
     save(workspace.root / "images/a.png", photo({}))
     save(workspace.root / "images/a.png.jpg", photo({}))
@@ -271,11 +354,12 @@ def test_a_name_too_long_for_its_cut_fails_alone(workspace: Workspace) -> None:
     assert "too long" in failure.reason and "rename" in failure.remedy
 
 
-def test_ignored_files_are_named_and_are_no_failures(workspace: Workspace) -> None:
+def test_ignored_files_are_named_and_are_no_failures(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("film.mp4", "x.heic", ".DS_Store"):
         (workspace.root / "images" / name).write_bytes(b"x")
-    report = run(workspace)
+    report = detect_people(DetectOptions(workspace=workspace), plan_with(ColourDetector()))
     assert report.ignored_files == ("film.mp4", "x.heic") and not report.failures
+    assert "yolo-stage: passed over, no pictures: film.mp4, x.heic\n" in capsys.readouterr().err
 
 
 def test_three_hundred_people(workspace: Workspace) -> None:
@@ -299,9 +383,13 @@ def test_batches_have_a_fixed_size_and_give_the_same_bytes(workspace: Workspace,
 
 
 def test_a_crash_or_ctrl_c_keeps_what_is_done(workspace: Workspace) -> None:
+
+    def written() -> bool:
+        return sum(1 for _ in record_paths(workspace.root / "annots")) == 2
+
     for detector, error, state in (
-        (CrashingDetector(), RuntimeError, "stopped"),
-        (InterruptedDetector(), KeyboardInterrupt, "interrupted"),
+        (CrashingDetector(written=written), RuntimeError, "stopped"),
+        (InterruptedDetector(written=written), KeyboardInterrupt, "interrupted"),
     ):
         with pytest.raises(error):
             run(workspace, detector, overwrite=True, n_cpu=1)
