@@ -126,7 +126,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
         (np.array([[0, 257, 32896, 65535]], np.int32), [0, 1, 128, 255]),
         (np.array([[0, 200]], np.int32), [0, 200]),
         (np.array([[0, 4112]], np.int32), [0, 16]),  # few bits of sixteen: dark, not stretched
-        (np.array([[0, 131070]], np.int32), [0, 255]),
+        (np.array([[0, 65535, 131070]], np.int32), [0, 128, 255]),
         (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
         (np.array([[np.nan, 0.5, 1]], np.float32), [0, 128, 255]),
     ],
