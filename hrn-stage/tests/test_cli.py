@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from fakes import workspace_in
 
 from hrn_stage.cli import main
 from hrn_stage.config_keys import ModelConfig
+from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.network import build_network
+from hrn_stage.options import EstimateOptions
+from hrn_stage.pipeline import estimate_poses
+from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 
 COMMAND = Path(sys.executable).parent / "hrn-stage"
@@ -88,6 +93,58 @@ def test_exit_codes_and_messages(
     assert main(flags) == code
     printed = capsys.readouterr().err
     assert message in printed and "->" in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "field", "value"),
+    [
+        ([], "style.min_score", 0.2),
+        (["--min_score", "0.5"], "style.min_score", 0.5),
+        ([], "style.circle", True),
+        (["--circle", "0"], "style.circle", False),
+        ([], "style.label", False),
+        (["--label", "1"], "style.label", True),
+        ([], "style.line", True),
+        (["--line", "0"], "style.line", False),
+        (["--circle_radius", "7"], "style.circle_radius", 7),
+        (["--circle_thickness", "3"], "style.circle_thickness", 3),
+        (["--label_font_scale", "0.7"], "style.label_font_scale", 0.7),
+        (["--label_thickness", "3"], "style.label_thickness", 3),
+        (["--line_thickness", "5"], "style.line_thickness", 5),
+        (["--batch_size", "3"], "batch_size", 3),
+        (["--overwrite"], "overwrite", True),
+        (["--keep_going"], "keep_going", True),
+        (["--quiet"], "quiet", True),
+        (["--workspace", "custom"], "workspace", Workspace(Path("custom"))),
+    ],
+)
+def test_every_flag_arrives(
+    place: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], field: str, value: object
+) -> None:
+    asked: list[EstimateOptions] = []
+
+    def noted(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
+        asked.append(options)
+        return estimate_poses(options, plan)
+
+    monkeypatch.setattr("hrn_stage.pipeline.estimate_poses", noted)
+    assert main(["--cfg", YAML, *flags]) == 0
+    assert attrgetter(field)(asked[0]) == value
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--weights", "published"), ("--device", "cpu")])
+def test_weights_and_device_arrive_at_the_plan(
+    place: Path, monkeypatch: pytest.MonkeyPatch, flag: str, value: str
+) -> None:
+    asked: list[object] = []
+
+    def noted(*args: Any) -> EstimatorPlan:
+        asked.extend(args)
+        return plan_estimator(*args)
+
+    monkeypatch.setattr("hrn_stage.model_files.plan_estimator", noted)
+    assert main(["--cfg", YAML, flag, value]) == 0
+    assert value in asked[2:]
 
 
 def test_filled_circles_as_in_opencv(place: Path) -> None:

@@ -24,9 +24,10 @@ from fakes import (
     save,
 )
 
-from pose_contract.errors import UsageError
+from pose_contract.errors import UsageError, WorkspaceError
 from pose_contract.images import Picture, decode_image, read_image
 from pose_contract.records import ImageAnnot, RunReport
+from pose_contract.runs import locked
 from pose_contract.storage import read_annot, record_paths, write_record
 from pose_contract.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
@@ -137,6 +138,12 @@ def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Worksp
     for _ in range(2):
         detect_people(options, plan_with(ColourDetector(), load=load))
     assert [detector.batch_sizes for detector in loaded] == [[1, 1, 1]]
+
+
+def test_a_second_run_is_refused(workspace: Workspace) -> None:
+    with locked(workspace, "yolo-stage"), pytest.raises(WorkspaceError, match="yolo-stage is already running"):
+        run(workspace)
+    assert run(workspace).counts.processed == 3
 
 
 def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
