@@ -218,6 +218,10 @@ def damage(data: bytes, how: str) -> bytes:
     }[how]
 
 
+# What a download that went wrong is told to be; the others are just damaged.
+DAMAGE = {"empty": "is empty", "spaces": "is empty", "html": "is a web page", "lfs": "is a Git LFS pointer"}
+
+
 @pytest.mark.parametrize("old_format", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize(
     "how", ["empty", "spaces", "html", "lfs", "text", "noise", "half", "last_byte", "header", "flipped", "pickle"]
@@ -230,6 +234,7 @@ def test_a_damaged_file(tmp_path, tiny_model, parameters, how, old_format):
     with pytest.raises(WeightsError) as caught:
         load_estimator(tiny_model, path, "cpu")
     assert str(path) in caught.value.reason
+    assert DAMAGE.get(how, "damaged") in caught.value.reason
     assert caught.value.remedy
 
 
