@@ -61,6 +61,19 @@ def test_sigterm_stops_the_story() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_reader_that_has_gone_gets_no_traceback() -> None:
+    code = """
+import sys
+from pose_contract.exits import run_command
+sys.exit(run_command("yolo-stage", lambda: [print("x" * 1000) for _ in range(1000)] and 0))
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        assert command.stdout is not None and command.stderr is not None
+        command.stdout.close()  # as `| head` does
+        assert command.stderr.read() == b""
+    assert command.returncode == errors.BUG
+
+
 def test_pillows_warnings_are_not_shown(recwarn: pytest.WarningsRecorder) -> None:
     def story() -> int:
         warnings.warn_explicit("corrupt EXIF data", UserWarning, "x", 1, module="PIL.TiffImagePlugin")
