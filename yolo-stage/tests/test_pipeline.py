@@ -339,10 +339,12 @@ def test_what_a_killed_run_left_is_swept(workspace: Workspace) -> None:
 
 def test_two_images_that_would_share_outputs(workspace: Workspace) -> None:
     save(workspace.root / "images/a.png", photo({}))
-    save(workspace.root / "images/a.png.jpg", photo({}))
+    save(workspace.root / "images/a.png.jpg", photo({RED: (10, 10, 60, 90)}))
     (failure,) = run(workspace).failures
     assert failure.file == "images/a.png.jpg" and "a.png" in failure.reason and "rename" in failure.remedy
     assert annot_of(workspace, "a.jpg").people and not annot_of(workspace, "a.png").people
+    assert annot_of(workspace, "a.png").image == "images/a.png"
+    assert not (workspace.root / "cuts/a.png-0.jpg").exists()
 
 
 @pytest.mark.parametrize("name", ["n" * 200 + ".jpg", "- -.jpg", "a.b.c.jpg", "ä ö'\"$.jpg", "日本.jpg", "-0.jpg"])
