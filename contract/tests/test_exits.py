@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 
 import pytest
@@ -64,6 +65,7 @@ def test_sigterm_stops_the_story() -> None:
 def test_a_reader_that_has_gone_gets_no_traceback() -> None:
     code = """
 import sys
+import time
 from pose_contract.exits import run_command
 sys.exit(run_command("yolo-stage", lambda: [print("x" * 1000) for _ in range(1000)] and 0))
 """
@@ -91,11 +93,15 @@ def test_the_light_modules_import_nothing_heavy() -> None:
 
 
 def test_a_log_line_tells_rate_and_time_left() -> None:
+    """From the first image that took work on: loading the network is not part of the rate."""
     progress = Progress("yolo-stage", 100, quiet=True)
-    assert progress.line(5.0) == "yolo-stage: 0/100 images, 0.00 images/s"
-    for worked in (False, True, True):
-        progress.step(worked)
-    assert progress.line(4.0) == "yolo-stage: 3/100 images, 0.50 images/s, 3:14 left"
+    assert progress.line(time.monotonic()) == "yolo-stage: 0/100 images"
+    progress.step(worked=False)
+    progress.step()
+    begun = time.monotonic()
+    assert progress.line(begun) == "yolo-stage: 2/100 images"
+    progress.step()
+    assert progress.line(begun + 2) == "yolo-stage: 3/100 images, 0.50 images/s, 3:14 left"
 
 
 def test_the_summary_line() -> None:

@@ -159,9 +159,9 @@ def test_the_folder_is_pose_weights_else_weights(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("POSE_WEIGHTS", "/somewhere")
     assert weights_folder() == Path("/somewhere")
     monkeypatch.setenv("POSE_WEIGHTS", "")
-    assert weights_folder() == Path("weights")
+    assert weights_folder() == Path("weights").absolute()
     monkeypatch.delenv("POSE_WEIGHTS")
-    assert weights_folder() == Path("weights")
+    assert weights_folder() == Path("weights").absolute()
 
 
 def test_a_published_file_is_found_only_with_its_size(folder: Path) -> None:

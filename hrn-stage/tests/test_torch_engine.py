@@ -143,7 +143,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, tiny_model, parameters, functio
     content = {"meta": trap, "state_dict": parameters}
     path = saved(tmp_path, content, _use_new_zipfile_serialization=not old_format)
     if function == "system":
-        with pytest.raises(WeightsError, match="safely"):
+        with pytest.raises(WeightsError, match="safety"):
             load_estimator(tiny_model, path, "cpu")
     else:
         load_estimator(tiny_model, path, "cpu")

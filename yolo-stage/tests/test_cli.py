@@ -55,7 +55,7 @@ def test_the_originals_command_line(place: Path) -> None:
     ("flags", "code", "message"),
     [
         (["--workspace", "nowhere"], 2, "no folder nowhere/images"),
-        (["--batch_size", "0"], 2, "--batch_size: expected 1 or more, got 0"),
+        (["--batch_size", "0"], 2, "--batch_size: expected 1 to 1024, got 0"),
         (["--image_folder", "/one/images", "--cut_folder", "/two/cuts"], 2, "no common parent"),
         (["--weights_path", "gone.weights"], 4, "no weights file gone.weights"),
         (["--model_def", "gone.cfg"], 4, "gone.cfg"),

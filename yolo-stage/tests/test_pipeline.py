@@ -123,7 +123,7 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
 def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Size and modification time, kept from run to run, spare the reading and hashing of every image."""
     run(workspace)
-    monkeypatch.setattr("yolo_stage.pipeline.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("yolo_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
     assert run(workspace).counts.skipped == 3
 
 
@@ -156,7 +156,7 @@ def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.
         decoded.append(1)
         return decode_image(data)
 
-    monkeypatch.setattr("yolo_stage.pipeline.decode_image", counted)
+    monkeypatch.setattr("yolo_stage.intake.decode_image", counted)
     detector = SlowDetector(watched=lambda: len(decoded))
     run(workspace, detector, n_cpu=2, batch_size=2)
     assert len(detector.noted) == 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ TURNS: dict[object, Image.Transpose] = {
 }
 
 MAX_PIXELS = 200_000_000
+MAX_SIDE = 65_500  # pixels; JPEG, in which cuts and pictures are written, has no more
 # Only these decoders ever see a user's file; importing them is what makes Pillow know them.
 FORMATS = tuple(
     plugin.format
@@ -71,9 +73,12 @@ def read_image_bytes(path: Path) -> bytes:
         ImageError: the file cannot be read.
     """
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/")
+        if not stat.S_ISREG(kind):  # a pipe would keep us waiting for ever, a device would never end
+            raise ImageError("is a pipe, a socket or a device, not a picture", "take it out of images/")
         return path.read_bytes()
-    except IsADirectoryError:
-        raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/") from None
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None
@@ -96,6 +101,11 @@ def decode_image(data: bytes) -> Picture:
                 raise ImageError(
                     f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
                     "shrink the picture first",
+                )
+            if max(opened.size) > MAX_SIDE:
+                raise ImageError(
+                    f"is {opened.width} x {opened.height}; no side may be over {MAX_SIDE} pixels",
+                    "shrink the picture first, or cut it into parts",
                 )
             opened.load()
             return np.ascontiguousarray(_to_rgb(_upright(opened)))

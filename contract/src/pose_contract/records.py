@@ -50,12 +50,15 @@ class Cut(Record):
 
 
 class Person(Record):
-    """One detected person; `score` is objectness times class probability."""
+    """One detected person; `score` is objectness times class probability.
+
+    A person whom somebody adds by hand needs no `cut`: yolo-stage makes it.
+    """
 
     index: int = Field(ge=0)
     score: Score
     box: Box
-    cut: Cut
+    cut: Cut | None = None
 
 
 class MadeBy(Record):

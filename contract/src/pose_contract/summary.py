@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from pose_contract.progress import tell
 from pose_contract.records import SURE_SCORE, RunReport
 from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
@@ -20,14 +20,17 @@ def conclude(report: RunReport, workspace: Workspace, quiet: bool, keep_going: b
 
 
 def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
-    """One line of counts, the failures with their remedies, and where the report lies; `quiet` leaves the failures."""
+    """One line of counts and where the failures stand; `quiet` leaves only the failures, which nobody has seen yet."""
     if not quiet:
-        print(summary_line(report), file=sys.stderr)
+        tell(summary_line(report))
+        if report.failures:
+            tell(f"  failures, with what helps: {workspace.report_path(report.stage)}")
+        return
     for failure in report.failures[:SHOWN_FAILURES]:
-        print(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}", file=sys.stderr)
+        tell(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}")
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
-        print(f"  and {rest} more: see {workspace.report_path(report.stage)}", file=sys.stderr)
+        tell(f"  and {rest} more: see {workspace.report_path(report.stage)}")
 
 
 def found_lines(workspace: Workspace) -> Iterator[str]:
