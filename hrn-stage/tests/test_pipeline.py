@@ -312,6 +312,13 @@ def test_the_flip_test_swaps_sides_and_shifts_by_one_as_the_yaml_says(
     assert maxima == {(5 + ankle, cells[0]), (5 + other, cells[1])}
 
 
+def test_the_flip_tests_second_pass_sees_a_mirrored_input(workspace: Workspace) -> None:
+    estimator = RecordingEstimator()
+    estimated(workspace, estimator, config_with(TEST={"FLIP_TEST": True}))
+    straight, mirrored = estimator.inputs
+    np.testing.assert_array_equal(mirrored, straight[..., ::-1])
+
+
 def estimated(workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig) -> Estimated:
     annot = read_annot(workspace.root / "annots/a.json")
     assert annot is not None
