@@ -485,9 +485,10 @@ def test_debug_writes_sheets_and_cuts_and_their_loss_is_noticed(workspace: Works
         assert files == ["a-0.jpg", "a-1.jpg", "é/b c-0.jpg"]
     cut = read_image(workspace.root / "cuts/a-1.jpg")
     assert read_image(workspace.root / "output/inspect/a-1.jpg").shape == cut.shape
-    (workspace.root / "output/debug/a-1.jpg").unlink()
-    assert run(workspace, config=debug).counts.processed == 1
-    assert (workspace.root / "output/debug/a-1.jpg").exists()
+    for folder in ("debug", "inspect"):
+        (workspace.root / f"output/{folder}/a-1.jpg").unlink()
+        assert run(workspace, config=debug).counts.processed == 1
+        assert (workspace.root / f"output/{folder}/a-1.jpg").exists()
     assert run(workspace, config=config_with()).counts.processed == 0
 
 
