@@ -12,7 +12,7 @@ import pytest
 from conftest import MADE_BY, SHA
 
 from pose_contract.errors import ImageError, WorkspaceError
-from pose_contract.journal import RunLog
+from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.runs import SeenFiles, is_current, locked
 from pose_contract.storage import read_report
@@ -154,6 +154,19 @@ def test_the_rate_is_of_what_was_processed(workspace: Workspace) -> None:
     for what, number in (("images", 100), ("processed", 10), ("skipped", 90)):
         log.count(what, number)
     assert 0.9 < log.report("finished").images_per_second <= 1
+
+
+def test_a_failure_is_told_at_once_and_what_was_skipped_is_no_work(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("yolo-stage", 10)
+    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, progress)
+    for what in ("skipped", "skipped", "processed", "redrawn"):
+        log.done(what, 1)  # type: ignore[arg-type]
+    log.settle("images/b.jpg", Settled("b.jpg", ImageError("is empty", "copy it again")))
+    log.settle("images/c.jpg", Settled("c.jpg"))
+    assert capsys.readouterr().err == "yolo-stage: images/b.jpg is empty\n  -> copy it again\n"
+    assert progress.line(1.0).startswith("yolo-stage: 6/10 images, 2.00 images/s")
 
 
 def test_the_error_that_stopped_a_run_is_told_even_if_the_report_cannot_be_written(workspace: Workspace) -> None:

@@ -312,6 +312,13 @@ def test_the_flip_test_swaps_sides_and_shifts_by_one_as_the_yaml_says(
     assert maxima == {(5 + ankle, cells[0]), (5 + other, cells[1])}
 
 
+def test_the_flip_tests_second_pass_sees_a_mirrored_input(workspace: Workspace) -> None:
+    estimator = RecordingEstimator()
+    estimated(workspace, estimator, config_with(TEST={"FLIP_TEST": True}))
+    straight, mirrored = estimator.inputs
+    np.testing.assert_array_equal(mirrored, straight[..., ::-1])
+
+
 def estimated(workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig) -> Estimated:
     annot = read_annot(workspace.root / "annots/a.json")
     assert annot is not None
@@ -478,9 +485,10 @@ def test_debug_writes_sheets_and_cuts_and_their_loss_is_noticed(workspace: Works
         assert files == ["a-0.jpg", "a-1.jpg", "é/b c-0.jpg"]
     cut = read_image(workspace.root / "cuts/a-1.jpg")
     assert read_image(workspace.root / "output/inspect/a-1.jpg").shape == cut.shape
-    (workspace.root / "output/debug/a-1.jpg").unlink()
-    assert run(workspace, config=debug).counts.processed == 1
-    assert (workspace.root / "output/debug/a-1.jpg").exists()
+    for folder in ("debug", "inspect"):
+        (workspace.root / f"output/{folder}/a-1.jpg").unlink()
+        assert run(workspace, config=debug).counts.processed == 1
+        assert (workspace.root / f"output/{folder}/a-1.jpg").exists()
     assert run(workspace, config=config_with()).counts.processed == 0
 
 
