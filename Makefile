@@ -43,24 +43,22 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 		-r $*-stage/requirements.lock -r $(TEST_LOCK) -e contract -e $*-stage
 	@touch $@
 
-workspace: | $(WORKSPACE)  ## create WORKSPACE (default pose-estimation) from workspace-template/
+workspace:  ## create WORKSPACE (default pose-estimation) from workspace-template/
+	@test -d "$$POSE_WORKSPACE" || { cp -r workspace-template "$$POSE_WORKSPACE"; echo "created $$POSE_WORKSPACE"; }
 
-$(WORKSPACE):
-	cp -r workspace-template '$(WORKSPACE)'
+yolo: $(STAMPS) workspace  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
+	yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE" $(YOLO)
 
-yolo: $(STAMPS) | $(WORKSPACE)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
-	yolo-stage/.venv/bin/yolo-stage --workspace '$(WORKSPACE)' $(YOLO)
+hrn: $(STAMPS) workspace  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
+	hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE" $(HRN)
 
-hrn: $(STAMPS) | $(WORKSPACE)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
-	hrn-stage/.venv/bin/hrn-stage --workspace '$(WORKSPACE)' $(HRN)
-
-run: $(STAMPS) | $(WORKSPACE)  ## both stages; one bad photo stops neither, but fails the end
-	yolo-stage/.venv/bin/yolo-stage --workspace '$(WORKSPACE)' --keep_going $(YOLO)
-	hrn-stage/.venv/bin/hrn-stage --workspace '$(WORKSPACE)' --keep_going $(HRN)
-	@$(TOOLS)/python -m pose_contract verdict '$(WORKSPACE)'
+run: $(STAMPS) workspace  ## both stages; one bad photo stops neither, but fails the end
+	yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE" --keep_going $(YOLO)
+	hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE" --keep_going $(HRN)
+	@$(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
 
 status: .venv/.installed  ## per stage: done, nobody there, failed, to do
-	@$(TOOLS)/python -m pose_contract status '$(WORKSPACE)'
+	@$(TOOLS)/python -m pose_contract status "$$POSE_WORKSPACE"
 
 weights: .venv/.installed  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
 	$(TOOLS)/python -m pose_contract weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,54 @@ def test_the_summary_line() -> None:
         "yolo-stage: 13 images: 10 processed, 2 already done, 1 failed; 27 people, nobody in 2; 8.1 s, 1.5 images/s"
     )
     assert summary_line(report) == expected
+
+
+def in_process(story: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """A story in a process of its own: its standard error may be anything there."""
+    code = f"import os, signal, sys\nfrom pose_contract.exits import run_command\ndef story():\n{story}\n"
+    code += "sys.exit(run_command('yolo-stage', story))"
+    return subprocess.run([sys.executable, "-c", code], text=True, check=False, **options)  # type: ignore[call-overload]
+
+
+TELL = """
+    from pose_contract.progress import Progress, tell
+    tell("x" * 100)
+    Progress("s", 2).step()
+    return 0
+"""
+
+
+def test_nobody_reads_and_the_run_goes_on() -> None:
+    assert in_process(TELL, stderr=subprocess.PIPE).returncode == 0
+    assert in_process(TELL, preexec_fn=lambda: os.close(2)).returncode == 0
+    with Path("/dev/full").open("w") as full:
+        assert in_process(TELL, stderr=full).returncode == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert in_process(TELL, stderr=writer).returncode == 0
+    os.close(writer)
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_in_the_middle_of_an_import_is_still_that_signal(number: str, code: int) -> None:
+    story = (
+        f"    try:\n        os.kill(os.getpid(), signal.{number}); signal.pause()\n"
+        "    except BaseException:\n        raise ImportError('failed to import')"
+    )
+    ended = in_process(story, stderr=subprocess.PIPE)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr == "yolo-stage: terminated; what is done is kept, the next run goes on from here\n"
+
+
+def test_nohup_stays_nohup() -> None:
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    story = "    os.kill(os.getpid(), signal.SIGHUP)\n    return 0"
+    assert in_process(story, preexec_fn=ignore).returncode == 0
+
+
+def test_too_much_memory_asked_for_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    def story() -> int:
+        raise MemoryError
+
+    assert run_command("yolo-stage", story) == 2
+    assert "out of memory" in capsys.readouterr().err

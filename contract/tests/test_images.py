@@ -254,3 +254,21 @@ def test_no_comment_is_none(tmp_path: Path, picture: Picture) -> None:
     write_jpeg(tmp_path / "a.jpg", picture)
     assert not read_jpeg_comment(tmp_path / "a.jpg")
     assert read_jpeg_comment(tmp_path / "gone.jpg") is None
+
+
+@pytest.mark.parametrize("wh", [(1, 70_000), (70_000, 2)])
+def test_a_side_that_no_jpeg_can_have_is_refused(tmp_path: Path, wh: tuple[int, int]) -> None:
+    path = save(tmp_path, Image.new("L", wh), "long.png")
+    with pytest.raises(ImageError, match="no side may be over 65500 pixels"):
+        read_image(path)
+    longest = read_image(save(tmp_path, Image.new("L", (65_500, 1)), "just.png"))
+    write_jpeg(tmp_path / "just.jpg", longest)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    for name in ("pipe.jpg", "zero.jpg"):
+        with pytest.raises(ImageError, match="pipe, a socket or a device"):
+            read_image(tmp_path / name)

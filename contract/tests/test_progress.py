@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pose_contract import progress as progress_module
-from pose_contract.progress import Progress
+from pose_contract.progress import Progress, printable
 from pose_contract.records import Counts, Failure, RunReport
 from pose_contract.summary import SHOWN_FAILURES, print_summary
 from pose_contract.workspace import Workspace
@@ -61,3 +61,21 @@ def test_ten_failures_are_shown_and_the_rest_counted(
     printed = capsys.readouterr().err
     assert printed.count("failed: images/") == min(failed, SHOWN_FAILURES)
     assert ("and 2 more: see w/reports/yolo-stage.json" in printed) == rest
+
+
+def test_failures_that_were_told_are_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    report = RunReport(
+        stage="yolo-stage", version="0", state="finished", started="", seconds=1, images_per_second=0,
+        engine="torch", device="cpu", model="yolov3", counts=Counts(images=1, failed=1),
+        failures=(Failure(file="images/a.jpg", reason="is empty", remedy="copy it"),),
+    )  # fmt: skip
+    print_summary(report, Workspace(Path("w")), quiet=False)
+    printed = capsys.readouterr().err
+    assert "is empty" not in printed and "w/reports/yolo-stage.json" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("a é.jpg", "a é.jpg"), ("a\nb\x1b[31m", "a\\nb\\x1b[31m"), ("a\udcff", "a\\xff")]
+)
+def test_names_are_shown_without_what_a_terminal_obeys(name: str, shown: str) -> None:
+    assert printable(name) == shown

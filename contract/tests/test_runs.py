@@ -166,7 +166,7 @@ def test_a_failure_is_told_at_once_and_what_was_skipped_is_no_work(
     log.settle("images/b.jpg", Settled("b.jpg", ImageError("is empty", "copy it again")))
     log.settle("images/c.jpg", Settled("c.jpg"))
     assert capsys.readouterr().err == "yolo-stage: images/b.jpg is empty\n  -> copy it again\n"
-    assert progress.line(1.0).startswith("yolo-stage: 6/10 images, 2.00 images/s")
+    assert progress.line(time.monotonic() + 100).startswith("yolo-stage: 6/10 images, 0.01 images/s")
 
 
 def test_the_error_that_stopped_a_run_is_told_even_if_the_report_cannot_be_written(workspace: Workspace) -> None:

@@ -44,6 +44,11 @@ def test_status_counts_per_stage(workspace: Workspace, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.strip() == status_table(status).strip()
 
 
+def test_a_workspace_that_is_not_there_is_no_empty_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(tmp_path / "mistyped")]) == 2
+    assert "no workspace" in capsys.readouterr().err
+
+
 def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     fill(workspace)
     write_bytes(workspace.root / "images/a.jpg", b"another picture")

@@ -124,3 +124,27 @@ def test_the_default_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert default_root() == Path("custom")
     monkeypatch.setitem(os.environ, "POSE_WORKSPACE", "/elsewhere")
     assert default_root() == Path("/elsewhere")
+
+
+def test_names_that_are_no_text_are_set_apart(workspace: Workspace) -> None:
+    folder = os.fsencode(workspace.root / "images")
+    for name in (b"good.jpg", b"bad\xff.jpg", b"bad\xfe.txt", b"line\nbreak.jpg"):
+        (Path(os.fsdecode(folder + b"/" + name))).write_bytes(b"x")
+    listing = list_images(workspace)
+    assert listing.names == ("good.jpg", "line\nbreak.jpg")
+    assert listing.unreadable_names == ("bad\\xff.jpg",)
+    assert listing.ignored == ("bad\\xfe.txt",)
+
+
+@pytest.mark.timeout(20)
+def test_links_that_lead_back_are_not_followed_and_others_are(workspace: Workspace, tmp_path: Path) -> None:
+    images = workspace.root / "images"
+    for folder in ("a", "b"):
+        (images / folder).mkdir()
+        (images / folder / "x.jpg").write_bytes(b"x")
+        for link in ("up", "up-again"):
+            (images / folder / link).symlink_to("..")
+    (images / "linked").symlink_to("a")
+    listing = list_images(workspace)
+    assert listing.names == ("a/x.jpg", "b/x.jpg", "linked/x.jpg")
+    assert listing.ignored == ("a/up-again/", "a/up/", "b/up-again/", "b/up/", "linked/up-again/", "linked/up/")

@@ -35,6 +35,7 @@ from hrn_stage.people import prepare_person
 from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
 from hrn_stage.skeletons import MPII16
+from hrn_stage.tables import image_id
 from pose_contract.errors import UsageError, WorkspaceError
 from pose_contract.images import Picture, read_image, write_jpeg
 from pose_contract.records import ImagePoses, Person, RunReport
@@ -614,3 +615,57 @@ def test_death_and_a_rerun_with_the_old_options(workspace: Workspace, tmp_path: 
         assert workspace_bytes(disturbed) == wanted, f"write point {point}"
         point += 1
     assert point > 10
+
+
+def corrected_poses(workspace: Workspace) -> Path:
+    """a.jpg's poses as a person has left them: some keypoints are left out."""
+    run(workspace)
+    person = poses_of(workspace, "a.jpg").people[0]
+    fewer = person.model_copy(update={"keypoints": person.keypoints[3:9]})
+    path = workspace.root / "output/poses/a.json"
+    write_record(path, poses_of(workspace, "a.jpg").model_copy(update={"corrected": True, "people": (fewer,)}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "hint"),
+    [
+        ('"corrected": true,', '"corrected": true,,', "mend"),
+        ('"score": 0.75', '"scre": 0.75', "mend"),
+        ('"left_hip"', '"left_hipp"', "did you mean left_hip?"),
+    ],
+)
+def test_corrected_poses_with_a_typing_mistake_are_not_overwritten(
+    workspace: Workspace, typed: str, meant: str, hint: str
+) -> None:
+    path = corrected_poses(workspace)
+    assert typed in path.read_text()
+    path.write_text(path.read_text().replace(typed, meant))
+    kept = path.read_bytes()
+    (failure,) = run(workspace, overwrite=True).failures
+    assert failure.file == "images/a.jpg" and "corrected record with a" in failure.reason and hint in failure.remedy
+    assert path.read_bytes() == kept
+
+
+def test_keypoints_left_out_are_zeros_for_coco(workspace: Workspace) -> None:
+    corrected_poses(workspace)
+    run(workspace)
+    rows = json.loads((workspace.root / "output/keypoints.coco.json").read_text())
+    (row,) = [row for row in rows if row["image_id"] == image_id("a.jpg")]
+    points = np.array(row["keypoints"]).reshape(16, 3)
+    assert (points[[0, 1, 2]] == 0).all() and (points[9:] == 0).all() and (points[3:9, 2] == SCORE).all()
+
+
+def test_a_person_without_a_cut_sends_back_to_yolo_stage(workspace: Workspace) -> None:
+    annot = read_annot(workspace.root / "annots/a.json")
+    assert annot is not None
+    people = (annot.people[0], annot.people[1].model_copy(update={"cut": None}))
+    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"corrected": True, "people": people}))
+    (failure,) = run(workspace).failures
+    assert "person 1 has no cut yet" in failure.reason and "yolo-stage" in failure.remedy
+
+
+def test_debug_without_a_picture_to_write_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    config = config_with(DEBUG={"DEBUG": True, "SAVE_HEATMAPS_PRED": False, "SAVE_BATCH_IMAGES_PRED": False})
+    estimate_poses(EstimateOptions(workspace, config), plan_with(MarkerEstimator(), config))
+    assert "DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED" in capsys.readouterr().err

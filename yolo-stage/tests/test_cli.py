@@ -61,6 +61,8 @@ def test_the_originals_command_line(place: Path) -> None:
         (["--model_def", "gone.cfg"], 4, "gone.cfg"),
         (["--class_path", "gone.names"], 4, "gone.names"),
         (["--img_size", "100"], 2, "multiple of 32"),
+        (["--img_size", "1000000"], 2, "multiple of 32 up to 4096"),
+        (["--batch_size", "1000000000"], 2, "--batch_size: expected 1 to 1024"),
     ],
 )
 def test_exit_codes_and_messages(

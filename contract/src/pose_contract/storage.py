@@ -168,7 +168,7 @@ def numbered_files(workspace: Workspace, folder: str, name: str) -> dict[int, Pa
 
 def record_paths(folder: Path) -> Iterator[Path]:
     """All record files below a folder, in sorted order."""
-    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and path.is_file())
+    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
 
 
 def sweep_temporaries(folder: Path) -> int:
