@@ -98,7 +98,7 @@ def test_an_unreadable_photo_fails_alone(
     first.chmod(0)
     finished = run([*unprivileged, *commands.yolo(workspace)])
     assert finished.returncode == 3
-    assert f"images/{first.name}: may not be read -> chmod u+r" in finished.stderr
+    assert f"images/{first.name} may not be read\n  -> chmod u+r" in finished.stderr
     assert len(list((workspace / "annots").glob("*.json"))) == 1
 
 
