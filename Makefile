@@ -40,7 +40,8 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 %-stage/.venv/.installed: %-stage/requirements.lock %-stage/pyproject.toml contract/pyproject.toml $(TEST_LOCK) | $(UV)
 	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' $*-stage/.venv
 	$(UV) pip install --quiet --python $*-stage/.venv --no-deps --build-constraint requirements.lock \
-		-r $*-stage/requirements.lock -r $(TEST_LOCK) -e contract -e $*-stage
+		-r $(firstword $(wildcard $*-stage/requirements-train.lock) $*-stage/requirements.lock) -r $(TEST_LOCK) \
+		-e contract -e $*-stage
 	@touch $@
 
 workspace:  ## create WORKSPACE (default pose-estimation) from workspace-template/

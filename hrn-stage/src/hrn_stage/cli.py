@@ -23,7 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage. Exit codes: 0 done, 1 a bug, 2 usage or nothing to do, 3 some images failed, 4 weights or
     config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
     """
-    args = parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] in (["train"], ["evaluate"]):
+        from hrn_stage.training.command import main as train_or_evaluate
+
+        return train_or_evaluate(given[0], given[1:])
+    args = parser().parse_args(given)
     return run_command(STAGE, lambda: _run(args))
 
 

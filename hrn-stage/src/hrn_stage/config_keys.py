@@ -31,12 +31,16 @@ class CudnnConfig(Section):
 
 
 class DatasetConfig(Section):
-    """Folders, colour order and the names of the keypoints; augmentation keys are training's."""
+    """Folders, colour order and the names of the keypoints; augmentation keys are training's.
+
+    `COLOR_FACTOR`, how far colours vary in training, is this stage's own key.
+    """
 
     ANNOTS: Text = ""
     IMAGES: Text = ""
     CUTS: Text = ""
     FINAL: Text = ""
+    COLOR_FACTOR: Number = 0.0
     COLOR_RGB: Truth = False
     DATASET: Text = "mpii"
     DATA_FORMAT: Text = "jpg"
@@ -144,11 +148,13 @@ class LossConfig(Section):
 
 
 class TrainConfig(Section):
-    """Training's; kept."""
+    """Training. Own keys: AMP, EMA (of weights), SCHEDULE, SEED, WARMUP_EPOCHS, and the optimizer adamw."""
 
+    AMP: Literal["bf16", "none"] = "bf16"
     BATCH_SIZE_PER_GPU: Count = 32
     BEGIN_EPOCH: Whole = 0
     CHECKPOINT: Text = ""
+    EMA: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     END_EPOCH: Whole = 140
     GAMMA1: Number = 0.99
     GAMMA2: Number = 0.0
@@ -157,9 +163,12 @@ class TrainConfig(Section):
     LR_STEP: tuple[Whole, ...] = (90, 110)
     MOMENTUM: Number = 0.9
     NESTEROV: Truth = False
-    OPTIMIZER: Text = "adam"
+    OPTIMIZER: Literal["adam", "adamw", "sgd"] = "adam"
     RESUME: Truth = False
+    SCHEDULE: Literal["step", "cosine"] = "step"
+    SEED: Annotated[int, Field(strict=True, ge=0)] = 0
     SHUFFLE: Truth = True
+    WARMUP_EPOCHS: Number = 0.0
     WD: Number = 0.0001
 
 

@@ -111,6 +111,8 @@ def skeleton_for(dataset: str, num_joints: int) -> Skeleton:
         ConfigError: the data set and the count contradict each other, or nobody knows a skeleton of that many.
     """
     named = _BY_DATASET.get(dataset.strip().lower())
+    if named is LSP14 and num_joints == len(MPII16.keypoints):
+        return MPII16  # pelvis and thorax are midpoints of LSP's joints
     if named is not None and len(named.keypoints) != num_joints:
         raise ConfigError(
             f"DATASET.DATASET {dataset} has {len(named.keypoints)} keypoints, but MODEL.NUM_JOINTS is {num_joints}",

@@ -1,0 +1,187 @@
+"""How well a network does on labelled people: PCK, PCKh, and OKS by pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrn_stage.config import HrnConfig
+from hrn_stage.estimator import PoseEstimator
+from hrn_stage.inference import estimate_people
+from hrn_stage.metrics import Correct, correct_within, head_lengths, interchangeable, torso_lengths
+from hrn_stage.people import PreparedPerson
+from hrn_stage.preprocess import affine_image_to_input, warp_person
+from hrn_stage.skeletons import Skeleton
+from hrn_stage.training.datasets import coco_label_file
+from hrn_stage.training.samples import Sample
+from pose_contract.errors import ConfigError
+from pose_contract.images import read_image
+
+PCK = "PCK@0.2"
+PCK_EITHER_SIDE = "PCK@0.2, left and right interchangeable"
+PCKH = "PCKh@0.5"
+PCKH_STRICT = "PCKh@0.1"
+OKS_NAMES = ("AP", "AP50", "AP75", "AP medium", "AP large", "AR", "AR50", "AR75", "AR medium", "AR large")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Keypoints [N, J, 2] in image pixels and their scores [N, J], one row per sample."""
+
+    keypoints_xy: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The tables by name; `oks` holds COCO's ten numbers where the labels are COCO's."""
+
+    people: int
+    tables: dict[str, Correct]
+    oks: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The one number to choose weights by: COCO's AP, else PCKh@0.5 by head boxes, else PCK@0.2."""
+        return self.oks.get("AP", self.tables[PCK].mean)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for a file."""
+        rates = {
+            name: {"mean": table.mean, **dict(zip(table.names, map(float, table.rates), strict=True))}
+            for name, table in self.tables.items()
+        }
+        return {"people": self.people, "rates": rates, "oks": self.oks, "notes": list(self.notes)}
+
+    def as_text(self) -> str:
+        """A table: one row per keypoint, one column per measure."""
+        columns = list(self.tables.values())
+        lines = [f"| keypoint | {' | '.join(self.tables)} |", "|---|" + "---|" * len(columns)]
+        rows = [("mean", [table.mean for table in columns])]
+        rows += [(name, [table.rates[row] for table in columns]) for row, name in enumerate(columns[0].names)]
+        lines += [f"| {name} | {' | '.join(f'{rate:.3f}' for rate in rates)} |" for name, rates in rows]
+        if self.oks:
+            lines += ["", "OKS: " + ", ".join(f"{name} {value:.3f}" for name, value in self.oks.items())]
+        return "\n".join([*lines, "", f"{self.people} people", *self.notes])
+
+
+def measure(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton) -> Measured:
+    """Runs the network over the people of TEST_SET, as TEST says, and judges its predictions."""
+    return judge(samples, predict(samples, estimator, config, skeleton), config, skeleton)
+
+
+def judge(samples: Sequence[Sample], predictions: Predictions, config: HrnConfig, skeleton: Skeleton) -> Measured:
+    """`score_predictions`, and with COCO's labels OKS too. Raises ConfigError where pycocotools is not installed."""
+    measured = score_predictions(samples, predictions, skeleton)
+    if config.DATASET.DATASET.lower() != "coco":
+        return measured
+    labels = coco_label_file(config, config.DATASET.TEST_SET)
+    return replace(measured, oks=coco_oks(labels, coco_results(samples, predictions)))
+
+
+def predict(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton) -> Predictions:
+    """Keypoints of every sample, straight from its picture, in batches of TEST.BATCH_SIZE_PER_GPU."""
+    size = config.TEST.BATCH_SIZE_PER_GPU
+    parts = []
+    for first in range(0, len(samples), size):
+        people = [_prepared(sample, config) for sample in samples[first : first + size]]
+        parts.append(estimate_people(people, estimator, config, skeleton, size))
+    return Predictions(
+        np.concatenate([part.keypoints_xy for part in parts]).astype(np.float64),
+        np.concatenate([part.scores for part in parts]).astype(np.float64),
+    )
+
+
+def _prepared(sample: Sample, config: HrnConfig) -> PreparedPerson:
+    affine = affine_image_to_input(sample.center, sample.scale, config.MODEL.IMAGE_SIZE)
+    return PreparedPerson(
+        warp_person(read_image(sample.image), affine, config.MODEL.IMAGE_SIZE), sample.center, sample.scale
+    )
+
+
+def score_predictions(samples: Sequence[Sample], predictions: Predictions, skeleton: Skeleton) -> Measured:
+    """PCK@0.2 of the torso, plain and with interchangeable sides, and PCKh@0.5 and @0.1 where heads are labelled."""
+    joints = np.stack([sample.joints_xy for sample in samples])
+    labelled = np.stack([sample.labelled for sample in samples])
+    found, names = predictions.keypoints_xy, skeleton.keypoints
+    torsos = torso_lengths(joints, labelled, skeleton)
+    either = interchangeable(found, joints, labelled, skeleton)
+    tables = {
+        PCK: correct_within(found, joints, labelled, 0.2 * torsos, names),
+        PCK_EITHER_SIDE: correct_within(either, joints, labelled, 0.2 * torsos, names),
+    }
+    notes = [f"PCK: {int(np.isnan(torsos).sum())} people without a labelled torso left out"]
+    if {"head_top", "upper_neck"} <= set(names):
+        boxes = [sample.head_length for sample in samples]
+        given = all(length is not None for length in boxes)
+        heads = np.array(boxes, np.float64) if given else head_lengths(joints, labelled, skeleton)
+        tables[PCKH] = correct_within(found, joints, labelled, 0.5 * heads, names)
+        tables[PCKH_STRICT] = correct_within(found, joints, labelled, 0.1 * heads, names)
+        notes.append("PCKh: by head boxes" if given else "PCKh: no head boxes, so by head top to upper neck")
+    return Measured(len(samples), tables, {}, tuple(notes))
+
+
+def coco_results(samples: Sequence[Sample], predictions: Predictions) -> list[dict[str, Any]]:
+    """The results list that pycocotools loads; a person's score is the mean of the keypoints'."""
+    triples = np.concatenate([predictions.keypoints_xy, predictions.scores[..., None]], axis=2)
+    return [
+        {
+            "image_id": sample.image_id,
+            "category_id": 1,
+            "keypoints": [float(value) for value in person.reshape(-1)],
+            "score": float(person[:, 2].mean()),
+        }
+        for sample, person in zip(samples, triples, strict=True)
+    ]
+
+
+def coco_oks(label_file: Path, results: list[dict[str, Any]]) -> dict[str, float]:
+    """COCO's AP and AR by pycocotools' OKS.
+
+    Raises:
+        ConfigError: pycocotools is not installed, or the results do not belong to the labels.
+    """
+    try:
+        from pycocotools.coco import COCO  # type: ignore[import-untyped, unused-ignore]
+        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        raise ConfigError("pycocotools is not installed", "make setup, which installs it for training") from None
+    if not results:
+        return dict.fromkeys(OKS_NAMES, 0.0)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            truth = COCO(str(label_file))
+            judged = COCOeval(truth, truth.loadRes(results), "keypoints")
+            judged.evaluate()
+            judged.accumulate()
+            judged.summarize()
+    except (AssertionError, KeyError, IndexError) as error:
+        raise ConfigError(f"the results do not belong to {label_file}: {error}", "check the image ids") from None
+    return dict(zip(OKS_NAMES, map(float, judged.stats), strict=True))
+
+
+def read_predictions(path: Path, people: int, keypoints: int) -> Predictions:
+    """A file of predictions: a list of `keypoints` [x, y, score, ...], one entry per person in the order of the labels.
+
+    Raises:
+        ConfigError: no such file, no JSON, or another number of people or keypoints.
+    """
+    try:
+        rows = json.loads(path.read_bytes())
+        triples = np.array([row["keypoints"] for row in rows], np.float64).reshape(len(rows), -1, 3)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        expected = 'expected a list of {"keypoints": [x, y, score, …]}'
+        raise ConfigError(f"{path} is no list of predictions: {error}", expected) from None
+    if triples.shape[:2] != (people, keypoints):
+        got = f"{triples.shape[0]} people with {triples.shape[1]} keypoints"
+        raise ConfigError(f"{path} has {got}, the labels {people} with {keypoints}", "predict this set in its order")
+    return Predictions(triples[..., :2], triples[..., 2])

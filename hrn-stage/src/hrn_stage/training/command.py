@@ -1,0 +1,79 @@
+"""The commands `hrn-stage train` and `hrn-stage evaluate`: argv -> story -> exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from hrn_stage import STAGE
+from pose_contract.errors import DONE
+from pose_contract.exits import run_command
+
+
+def main(command: str, argv: Sequence[str]) -> int:
+    """Runs one of the two; exit codes are those of the stage."""
+    args = parser(command).parse_args(argv)
+    return run_command(f"{STAGE} {command}", lambda: _train(args) if command == "train" else _evaluate(args))
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """--cfg, --device and KEY VALUE pairs; evaluate has --predictions and --output too."""
+    text = {"train": "Trains the network of a YAML.", "evaluate": "Measures a network, or predictions, on labels."}
+    result = argparse.ArgumentParser(prog=f"{STAGE} {command}", description=text[command], allow_abbrev=False)
+    result.add_argument("--cfg", type=Path, required=True, metavar="YAML", help="HRNet experiment file")
+    result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    if command == "train":
+        result.add_argument("--quiet", action="store_true", help="no progress bar")
+    else:
+        result.add_argument("--predictions", type=Path, metavar="FILE", help="measure these instead of the network")
+        result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
+    result.add_argument("opts", nargs="*", metavar="KEY VALUE", help="YAML keys to override, e.g. TRAIN.END_EPOCH 10")
+    return result
+
+
+def _train(args: argparse.Namespace) -> int:
+    from hrn_stage.config import read_config
+    from hrn_stage.skeletons import skeleton_for
+    from pose_contract.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    from hrn_stage.training.loop import TrainingRun, train
+    from hrn_stage.training.processes import join_processes, leave_processes
+
+    config = read_config(args.cfg, args.opts)
+    skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
+    folder = Path(config.OUTPUT_DIR or "output", config.DATASET.DATASET, config.MODEL.NAME, args.cfg.stem)
+    processes = join_processes(args.device)
+    try:
+        measured = train(TrainingRun(config, skeleton, folder, processes, args.quiet))
+    finally:
+        leave_processes()
+    if processes.leads:
+        print(measured.as_text())
+        print(f"weights, card and sheets: {folder}")
+    return DONE
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from hrn_stage.config import read_config
+    from hrn_stage.evaluation import judge, predict, read_predictions
+    from hrn_stage.model_files import plan_estimator
+    from hrn_stage.skeletons import skeleton_for
+    from hrn_stage.training.datasets import read_samples
+    from pose_contract.storage import write_bytes
+
+    config = read_config(args.cfg, args.opts)
+    skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
+    samples = read_samples(config, config.DATASET.TEST_SET)
+    if args.predictions is not None:
+        predictions = read_predictions(args.predictions, len(samples), len(skeleton.keypoints))
+    else:
+        plan = plan_estimator(config, args.cfg, "published", args.device)
+        predictions = predict(samples, plan.load(), config, skeleton)
+    measured = judge(samples, predictions, config, skeleton)
+    print(measured.as_text())
+    if args.output is not None:
+        write_bytes(args.output, json.dumps(measured.as_json(), indent=1).encode())
+    return DONE

@@ -1,0 +1,164 @@
+"""The story of training: epochs of batches, each epoch measured, kept, and shown."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
+
+from hrn_stage.config import HrnConfig
+from hrn_stage.engines.checkpoint import read_state_dict
+from hrn_stage.evaluation import Measured, measure
+from hrn_stage.network import build_network
+from hrn_stage.skeletons import Skeleton
+from hrn_stage.training.datasets import read_samples
+from hrn_stage.training.loader import EpochSampler, People, batches
+from hrn_stage.training.processes import Processes
+from hrn_stage.training.records import EpochRecords
+from hrn_stage.training.samples import Sample
+from hrn_stage.training.schedule import learning_rate
+from hrn_stage.training.state import (
+    TrainingState,
+    load_backbone,
+    optimizer_of,
+    restore_state,
+    save_state,
+    save_weights,
+)
+from pose_contract.errors import ConfigError
+
+STATE, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What is trained, and where it is kept."""
+
+    config: HrnConfig
+    skeleton: Skeleton
+    folder: Path
+    processes: Processes
+    quiet: bool = False
+
+
+def train(run: TrainingRun) -> Measured:
+    """Trains until TRAIN.END_EPOCH; goes on from a saved state where AUTO_RESUME (or TRAIN.RESUME) says so.
+
+    Writes checkpoint.pth after every epoch, model_best.pth when the score on TEST_SET has risen, final_state.pth and
+    the model card at the end.
+
+    Returns:
+        What the averaged weights reach on TEST_SET.
+
+    Raises:
+        ConfigError: labels or a state that do not fit; weights of MODEL.PRETRAINED that are not there.
+    """
+    config = run.config
+    torch.manual_seed(config.TRAIN.SEED)
+    training = read_samples(config, config.DATASET.TRAIN_SET)
+    testing = read_samples(config, config.DATASET.TEST_SET)
+    state = _begin(run)
+    records = EpochRecords(run.folder, config, run.skeleton, run.processes.leads)
+    measured: Measured | None = None
+    while state.epoch < config.TRAIN.END_EPOCH:
+        loss = _epoch(run, state, training)
+        state.epoch += 1
+        if run.processes.leads:
+            measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
+            state.history.append({"epoch": state.epoch, "loss": loss, "score": measured.score})
+            if measured.score >= state.best:
+                save_weights(run.folder / BEST, state.average)
+            records.add(state, measured, testing)
+            save_state(run.folder / STATE, state)
+        run.processes.wait()
+    if measured is None:
+        measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
+    if run.processes.leads:
+        save_weights(run.folder / FINAL, state.average, half=True)
+        records.finish(state, measured, len(training), len(testing))
+    return measured
+
+
+def _begin(run: TrainingRun) -> TrainingState:
+    config = run.config
+    network = build_network(config.MODEL)
+    if config.MODEL.INIT_WEIGHTS:
+        initialise(network)
+    if config.MODEL.PRETRAINED and config.MODEL.INIT_WEIGHTS:
+        path = Path(config.MODEL.PRETRAINED)
+        if not path.is_file():
+            raise ConfigError(f"no backbone {path} (MODEL.PRETRAINED)", "fetch it, or set MODEL.PRETRAINED ''")
+        load_backbone(network, read_state_dict(path), config.MODEL.EXTRA.PRETRAINED_LAYERS)
+    network = network.to(run.processes.device).to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network).requires_grad_(False)
+    state = TrainingState(network, average, optimizer_of(network, config), config.TRAIN.BEGIN_EPOCH)
+    saved = Path(config.TRAIN.CHECKPOINT) if config.TRAIN.CHECKPOINT else run.folder / STATE
+    if (config.AUTO_RESUME or config.TRAIN.RESUME) and saved.is_file():
+        restore_state(saved, state)
+    return state
+
+
+def initialise(network: nn.Module) -> None:
+    """As published: convolutions from a normal distribution of deviation 0.001, biases 0, batch norms 1 and 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=0.001)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+
+
+def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> float:
+    """One pass over the training people; returns the mean loss."""
+    config, processes = run.config, run.processes
+    sampler = EpochSampler(
+        len(training), config.TRAIN.SEED, config.TRAIN.SHUFFLE, rank=processes.rank, ranks=processes.count
+    )
+    sampler.epoch = state.epoch
+    loader = batches(People(training, config, run.skeleton, augmented=True), sampler, config)
+    network = state.network.train()
+    if processes.count > 1:
+        network = DistributedDataParallel(network)
+    total = 0.0
+    shown = not run.quiet and processes.leads and sys.stderr.isatty()
+    with tqdm(loader, desc=f"epoch {state.epoch + 1}/{config.TRAIN.END_EPOCH}", disable=not shown) as bar:
+        for step, batch in enumerate(bar):
+            rate = learning_rate(config.TRAIN, state.epoch + step / len(loader))
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            inputs, targets, weights = (part.to(processes.device, non_blocking=True) for part in batch)
+            with torch.autocast(processes.device, torch.bfloat16, enabled=config.TRAIN.AMP == "bf16"):
+                heatmaps = network(inputs.contiguous(memory_format=torch.channels_last))
+            loss = heatmap_loss(heatmaps.float(), targets, weights if config.LOSS.USE_TARGET_WEIGHT else None)
+            state.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            state.optimizer.step()
+            _follow(state.average, state.network, config.TRAIN.EMA)
+            total += float(loss.detach())
+            if config.PRINT_FREQ and step % config.PRINT_FREQ == 0:
+                bar.set_postfix(loss=f"{total / (step + 1):.2e}", lr=f"{rate:.1e}")
+    return total / max(1, len(loader))
+
+
+def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Half the mean squared difference, averaged over joints; a joint of weight 0 counts as met, as published."""
+    difference = heatmaps - targets
+    if weights is not None:
+        difference = difference * weights[:, :, None, None]
+    return 0.5 * difference.square().mean()
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """The average takes a step of 1 - decay towards the network; TRAIN.EMA 0 copies it."""
+    for old, new in zip(average.parameters(), network.parameters(), strict=True):
+        old.lerp_(new, 1 - decay)
+    for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(latest)

@@ -1,0 +1,194 @@
+"""Training runs, on people whose keypoints are markers of their own colours."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from fakes import marked_person, write_photo
+
+from hrn_stage.cli import main
+from hrn_stage.config import read_config
+from hrn_stage.config_keys import ModelConfig, TrainConfig
+from hrn_stage.network import build_network
+from hrn_stage.training.loader import EpochSampler
+from hrn_stage.training.loop import heatmap_loss
+from hrn_stage.training.schedule import learning_rate
+from hrn_stage.training.state import load_backbone
+from pose_contract.errors import UsageError
+from pose_contract.workspace import Workspace
+
+PEOPLE = 32
+STAGE = {"BLOCK": "BASIC", "FUSE_METHOD": "SUM", "NUM_MODULES": 1}
+
+
+def experiment(root: Path, **train: Any) -> Path:
+    """32 marked people as LSP arrays, and a YAML that trains a small network on them."""
+    workspace = Workspace(root / "photos")
+    rng = np.random.default_rng(0)
+    joints = np.ones((PEOPLE, 14, 3), np.float32)
+    for index in range(PEOPLE):
+        x, y = rng.uniform(20, 120), rng.uniform(10, 60)
+        box = (x, y, x + rng.uniform(80, 140), y + rng.uniform(100, 130))
+        write_photo(workspace, f"{index:02}.jpg", [box])
+        joints[index, :, :2] = marked_person(box)[:14]
+    files = np.array([f"photos/images/{index:02}.jpg" for index in range(PEOPLE)])
+    np.savez(root / "people.npz", files=files, joints=joints)
+    branches = {
+        f"STAGE{n}": {**STAGE, "NUM_BRANCHES": n, "NUM_BLOCKS": [1] * n, "NUM_CHANNELS": [16] * n} for n in (1, 2, 3, 4)
+    }
+    tree = {
+        "OUTPUT_DIR": str(root / "output"),
+        "AUTO_RESUME": True,
+        "WORKERS": 0,
+        "DATASET": {
+            "DATASET": "lsp", "ROOT": str(root), "TRAIN_SET": "people", "TEST_SET": "people", "COLOR_RGB": True,
+            "FLIP": False, "ROT_FACTOR": 10, "SCALE_FACTOR": 0.1,
+        },
+        "MODEL": {
+            "NUM_JOINTS": 14, "IMAGE_SIZE": [128, 128], "HEATMAP_SIZE": [32, 32], "SIGMA": 1.5, "EXTRA": branches,
+        },
+        "TRAIN": {
+            "BATCH_SIZE_PER_GPU": 8, "END_EPOCH": 3, "OPTIMIZER": "adamw", "LR": 0.004, "SCHEDULE": "cosine",
+            "EMA": 0.9, "AMP": "none", **train,
+        },
+        "TEST": {"BATCH_SIZE_PER_GPU": 16, "POST_PROCESS": True},
+    }  # fmt: skip
+    path = root / "small.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def folder_of(root: Path) -> Path:
+    return root / "output/lsp/pose_hrnet/small"
+
+
+def test_a_small_set_is_learnt_by_heart_and_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = experiment(tmp_path, END_EPOCH=50)
+    assert main(["train", "--cfg", str(path), "--quiet"]) == 0
+    folder = folder_of(tmp_path)
+    history = json.loads((folder / "history.json").read_text())
+    assert len(history) == 50 and history[-1]["loss"] < history[0]["loss"] / 3
+    assert history[-1]["score"] >= 0.95
+    for name in ("checkpoint.pth", "model_best.pth", "final_state.pth", "sheets/epoch-050.jpg", "card.md"):
+        assert (folder / name).is_file(), name
+    card = (folder / "card.md").read_text()
+    for said in ("32 people of set people", "50 epochs", "seed 0", "from scratch", "Limits", "| mean |"):
+        assert said in card
+    assert read_config(folder / "experiment.yaml") == read_config(path)
+    capsys.readouterr()
+    results = tmp_path / "results.json"
+    flags = ["--output", str(results), "TEST.MODEL_FILE", str(folder / "final_state.pth")]
+    assert main(["evaluate", "--cfg", str(path), *flags]) == 0
+    assert "| mean |" in capsys.readouterr().out
+    assert json.loads(results.read_text())["rates"]["PCK@0.2"]["mean"] >= 0.95
+
+
+def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name).mkdir()
+        experiment(tmp_path / name)
+    command = [sys.executable, "-m", "hrn_stage.cli", "train", "--quiet", "--cfg"]
+    subprocess.run([*command, str(tmp_path / "undisturbed/small.yaml")], check=True, capture_output=True)
+    history = folder_of(tmp_path / "killed") / "history.json"
+    process = subprocess.Popen([*command, str(tmp_path / "killed/small.yaml")], stderr=subprocess.DEVNULL)
+    while not (folder_of(tmp_path / "killed") / "checkpoint.pth").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert len(json.loads(history.read_text())) < 3
+    subprocess.run([*command, str(tmp_path / "killed/small.yaml")], check=True, capture_output=True)
+    expected = json.loads((folder_of(tmp_path / "undisturbed") / "history.json").read_text())
+    assert json.loads(history.read_text()) == expected and len(expected) == 3
+
+
+def test_the_state_of_another_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = experiment(tmp_path, END_EPOCH=1)
+    assert main(["train", "--cfg", str(path), "--quiet"]) == 0
+    assert main(["train", "--cfg", str(path), "--quiet", "TRAIN.END_EPOCH", "2", "TRAIN.OPTIMIZER", "sgd"]) == 4
+    assert "state of another training run" in capsys.readouterr().err
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    path = experiment(tmp_path, END_EPOCH=1)
+    flags = ["--nproc_per_node", "2", "--master_port", "29517", "-m", "hrn_stage.cli", "train", "--cfg", str(path)]
+    command = [sys.executable, "-m", "torch.distributed.run", *flags, "--device", "cpu", "--quiet"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(json.loads((folder_of(tmp_path) / "history.json").read_text())) == 1
+
+
+@pytest.mark.parametrize("flags", [["--cfg", "gone.yaml"], ["--cfg", "{yaml}", "DATASET.ROOT", "/nowhere"],
+                                   ["--cfg", "{yaml}", "MODEL.PRETRAINED", "gone.pth"]])  # fmt: skip
+def test_what_is_not_there_is_named(tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(experiment(tmp_path))
+    assert main(["train", *(flag.format(yaml=path) for flag in flags)]) == 4
+    assert "->" in capsys.readouterr().err
+
+
+def test_predictions_of_a_file_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = experiment(tmp_path)
+    joints = np.load(tmp_path / "people.npz")["joints"]
+    predictions = tmp_path / "predictions.json"
+    predictions.write_text(
+        json.dumps([{"keypoints": [float(value) for value in person.reshape(-1)]} for person in joints])
+    )
+    assert main(["evaluate", "--cfg", str(path), "--predictions", str(predictions)]) == 0
+    assert "| mean | 1.000 | 1.000 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("train", "epochs", "rate"),
+    [
+        ({}, 0, 1.0), ({}, 89.9, 1.0), ({}, 90, 0.1), ({}, 110, 0.01),
+        ({"SCHEDULE": "cosine"}, 0, 1.0), ({"SCHEDULE": "cosine"}, 70, 0.5), ({"SCHEDULE": "cosine"}, 140, 0.0),
+        ({"WARMUP_EPOCHS": 2.0}, 1, 0.5), ({"WARMUP_EPOCHS": 2.0}, 3, 1.0),
+    ],
+)  # fmt: skip
+def test_the_learning_rate(train: dict[str, Any], epochs: float, rate: float) -> None:
+    assert learning_rate(TrainConfig(LR=1.0, **train), epochs) == pytest.approx(rate, abs=1e-6)
+
+
+def test_every_epoch_has_its_order_and_ranks_share_it() -> None:
+    def order(epoch: int, rank: int = 0, ranks: int = 1) -> list[int]:
+        sampler = EpochSampler(10, seed=1, shuffled=True, rank=rank, ranks=ranks)
+        sampler.epoch = epoch
+        return [draw.index for draw in sampler]
+
+    assert order(0) == order(0) != order(1)
+    assert sorted(order(3)) == list(range(10))
+    assert sorted(order(3, 0, 2) + order(3, 1, 2)) == list(range(10))
+    assert len(order(3, 0, 3)) == len(order(3, 2, 3)) == 3
+    assert [draw.index for draw in EpochSampler(3, 1, shuffled=False)] == [0, 1, 2]
+
+
+def test_a_joint_without_weight_costs_nothing() -> None:
+    heatmaps, targets = torch.ones(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
+    assert heatmap_loss(heatmaps, targets, None) == 0.5
+    assert heatmap_loss(heatmaps, targets, torch.tensor([[1.0, 0.0]])) == 0.25
+
+
+def test_a_backbone_gives_what_fits(tiny_model: ModelConfig) -> None:
+    network = build_network(tiny_model)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    ones = {name: torch.ones_like(value) for name, value in network.state_dict().items()}
+    ones |= {"final_layer.weight": torch.ones(17, 4, 1, 1), "final_layer.bias": torch.ones(17)}
+    taken = load_backbone(network, ones, ("conv1", "final_layer"))
+    assert taken == 1 and bool((network.state_dict()["conv1.weight"] == 1).all())
+    assert not network.state_dict()["final_layer.weight"].any() and not network.state_dict()["conv2.weight"].any()
+    assert load_backbone(network, ones, ("*",)) == len(ones) - 2
+    with pytest.raises(UsageError, match="fits no layer"):
+        load_backbone(network, ones, ("backbone",))
