@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import config_with, workspace_in
+from scipy.io import savemat
 from test_pipeline import MarkerEstimator, poses_of, run
 
 from hrn_stage.config import HrnConfig
@@ -76,6 +77,19 @@ def test_mpii_json(shared: Path, tmp_path: Path) -> None:
     assert first.scale == pytest.approx([4.718488 * 1.25] * 2)
     assert first.center == pytest.approx([966 - 1, 340 + 15 * 4.718488 - 1], abs=1e-3)
     assert not second.labelled[0] and second.joints_xy[0].tolist() == [0, 0]
+    assert first.head_length is None
+
+
+def test_mpii_head_boxes(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "valid.json").write_bytes((shared / "photos/mpii-sample.json").read_bytes())
+    boxes = np.zeros((2, 2, 3))
+    boxes[1] = [[30, 60, 0], [40, 80, 10]]
+    savemat(tmp_path / "gt_valid.mat", {"headboxes_src": boxes})
+    lengths = [sample.head_length for sample in read_samples(config_of("mpii", tmp_path), "valid")]
+    assert lengths == pytest.approx([30, 60, 6])
+    savemat(tmp_path / "gt_valid.mat", {"headboxes_src": boxes[:, :, :2]})
+    with pytest.raises(ConfigError, match="2 heads for 3 people"):
+        read_samples(config_of("mpii", tmp_path), "valid")
 
 
 def test_coco_json(shared: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pose_contract.errors import ConfigError
 from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
 
-MPII_UNIT = 200.0
+HEAD_BIAS = 0.6
 ALL_RECORDS = "all"
 
 
@@ -83,12 +83,24 @@ def _read_mpii(config: HrnConfig, subset: str) -> list[Sample]:
         joints = np.array(person["joints"], np.float32) - 1
         joints[~labelled] = 0
         aspect = config.MODEL.IMAGE_SIZE[1] / config.MODEL.IMAGE_SIZE[0]
-        samples.append(
-            Sample(
-                folder / person["image"], center - 1, np.array([scale, scale * aspect], np.float32), joints, labelled
-            )
-        )
+        seen = np.array([scale, scale * aspect], np.float32)
+        image = folder / person["image"]
+        samples.append(Sample(image, center - 1, seen, joints, labelled, head_length=head_length))
     return samples
+
+
+def _mpii_head_lengths(path: Path, people: int) -> list[float | None]:
+    """PCKh's units from MPII's own gt_*.mat: 0.6 of the head box's diagonal, as published; None where it is missing."""
+    if not path.is_file():
+        return [None] * people
+    try:
+        from scipy.io import loadmat  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        raise ConfigError(f"{path} needs scipy, which is not installed", "make setup") from None
+    boxes = loadmat(path)["headboxes_src"]
+    if boxes.shape != (2, 2, people):
+        raise ConfigError(f"{path} has {boxes.shape[-1]} heads for {people} people", "take the files of one release")
+    return [float(length) for length in HEAD_BIAS * np.linalg.norm(boxes[1] - boxes[0], axis=0)]
 
 
 def _read_coco(config: HrnConfig, subset: str) -> list[Sample]:
