@@ -18,6 +18,7 @@ from hrn_stage.training.samples import Sample
 from hrn_stage.training.targets import gaussian_heatmaps
 from pose_contract.errors import ImageError
 from pose_contract.images import read_image
+from pose_contract.workers import worker_count
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class EpochSampler(Sampler[Draw]):
 
 
 def batches(people: People, sampler: EpochSampler, config: HrnConfig) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
-    """Batches of TRAIN.BATCH_SIZE_PER_GPU, made by WORKERS processes ahead of the network."""
+    """Batches of TRAIN.BATCH_SIZE_PER_GPU, made ahead by WORKERS processes, at most one per core."""
     return DataLoader(
         people,
         batch_size=min(config.TRAIN.BATCH_SIZE_PER_GPU, len(sampler)),
         sampler=sampler,
-        num_workers=config.WORKERS,
+        num_workers=min(config.WORKERS, worker_count(0)),
         pin_memory=config.PIN_MEMORY and torch.cuda.is_available(),
         drop_last=True,
         persistent_workers=False,
