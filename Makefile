@@ -103,7 +103,7 @@ test: $(STAMPS)  ## all tests
 	$(TOOLS)/python -m pytest tests --ignore tests/docker
 
 test-docker: $(STAMPS)  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
-	.ci/docker-engine $(TOOLS)/python -m pytest tests/docker
+	.ci/docker-engine $(TOOLS)/python -m pytest --timeout 1200 --durations 8 tests/docker
 
 check: format lint types test  ## format, lint, types and all tests
 
