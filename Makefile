@@ -13,7 +13,6 @@ HRN ?=
 NAME ?=
 TRUST ?=
 
-
 UV_VERSION := 0.13.8
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON_RANGE := >=3.11,<3.13
@@ -38,10 +37,10 @@ RUN_YOLO := $(IN_CONTAINER) yolo --workspace custom
 RUN_HRN := $(IN_CONTAINER) hrn --workspace custom
 VERDICT := $(IN_CONTAINER) --entrypoint python hrn -m pose_contract verdict custom
 else
-READY := $(STAMPS)
-RUN_YOLO := yolo-stage/.venv/bin/yolo-stage --workspace '$(WORKSPACE)'
-RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace '$(WORKSPACE)'
-VERDICT := $(TOOLS)/python -m pose_contract verdict '$(WORKSPACE)'
+READY := $(STAMPS) workspace
+RUN_YOLO := yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE"
+RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE"
+VERDICT := $(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
 endif
 
 .PHONY: help setup yolo hrn run up build status workspace weights test test-docker check format lint types lock schema
@@ -66,20 +65,18 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 		-r $*-stage/requirements.lock -r $(TEST_LOCK) -e contract -e $*-stage
 	@touch $@
 
-workspace: | $(WORKSPACE)  ## create WORKSPACE (default pose-estimation), weights/, and Compose's lines in .env
-	@mkdir -p '$(POSE_WEIGHTS)'
+workspace:  ## create WORKSPACE (default pose-estimation), weights/, and Compose's lines in .env
+	@test -d "$$POSE_WORKSPACE" || { cp -r workspace-template "$$POSE_WORKSPACE"; echo "created $$POSE_WORKSPACE"; }
+	@mkdir -p "$$POSE_WEIGHTS"
 	@tools/compose-env
 
-$(WORKSPACE):
-	cp -r workspace-template '$(WORKSPACE)'
-
-yolo: $(READY) | $(WORKSPACE)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
+yolo: $(READY)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
 	$(RUN_YOLO) $(YOLO)
 
-hrn: $(READY) | $(WORKSPACE)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
+hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
 	$(RUN_HRN) $(HRN)
 
-run: $(READY) | $(WORKSPACE)  ## both stages; one bad photo stops neither, but fails the end
+run: $(READY)  ## both stages; one bad photo stops neither, but fails the end
 	$(RUN_YOLO) --keep_going $(YOLO)
 	$(RUN_HRN) --keep_going $(HRN)
 	@$(VERDICT)
@@ -87,11 +84,11 @@ run: $(READY) | $(WORKSPACE)  ## both stages; one bad photo stops neither, but f
 up:  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
 	@$(MAKE) --no-print-directory run RUNTIME=docker
 
-build: | $(WORKSPACE)  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
+build: workspace  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
 	$(COMPOSE) build
 
 status: .venv/.installed  ## per stage: done, nobody there, failed, to do
-	@$(TOOLS)/python -m pose_contract status '$(WORKSPACE)'
+	@$(TOOLS)/python -m pose_contract status "$$POSE_WORKSPACE"
 
 weights: .venv/.installed  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
 	$(TOOLS)/python -m pose_contract weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ pytest_plugins = ["containers"]
 
 REPO = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("POSE_SHARED") or REPO.parent / "shared")
+
+# A shell's background job, as CI may be one, starts with Ctrl-C ignored, and so would the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -98,8 +98,43 @@ def test_an_unreadable_photo_fails_alone(
     first.chmod(0)
     finished = run([*unprivileged, *commands.yolo(workspace)])
     assert finished.returncode == 3
-    assert f"images/{first.name}: may not be read -> chmod u+r" in finished.stderr
+    assert f"images/{first.name} may not be read\n  -> chmod u+r" in finished.stderr
     assert len(list((workspace / "annots").glob("*.json"))) == 1
+
+
+def test_a_folder_that_may_not_be_looked_into_stops_the_run_before_anything_is_taken_for_gone(
+    commands: Commands, photos: Callable[[int], Path], unprivileged: list[str]
+) -> None:
+    workspace = photos(2)
+    inside = workspace / "images/inside"
+    inside.mkdir()
+    first = sorted((workspace / "images").glob("*.jpg"))[0]
+    first.rename(inside / first.name)
+    assert run(commands.yolo(workspace)).returncode == 0
+    before = workspace_bytes(workspace)
+    inside.chmod(0)
+    finished = run([*unprivileged, *commands.yolo(workspace)])
+    inside.chmod(0o755)
+    assert finished.returncode == 2, finished.stderr
+    assert f"cannot look into {inside}" in finished.stderr and "chmod u+rx" in finished.stderr
+    assert workspace_bytes(workspace) == before
+
+
+@pytest.mark.parametrize("stage", ["yolo", "hrn"])
+def test_records_that_may_not_be_replaced_stop_the_run(
+    stage: str, commands: Commands, photos: Callable[[int], Path], unprivileged: list[str]
+) -> None:
+    workspace = photos(1)
+    assert run(commands.yolo(workspace)).returncode == 0
+    command, folder = (commands.yolo, "annots") if stage == "yolo" else (commands.hrn, "output/poses")
+    assert run(command(workspace)).returncode == 0
+    before = workspace_bytes(workspace)
+    (workspace / folder).chmod(0o555)
+    finished = run([*unprivileged, *command(workspace, "--overwrite")])
+    (workspace / folder).chmod(0o755)
+    assert finished.returncode == 5, finished.stderr
+    assert "Permission denied" in finished.stderr and "chown" in finished.stderr and "Traceback" not in finished.stderr
+    assert workspace_bytes(workspace) == before
 
 
 @pytest.mark.parametrize("folder", ["annots", "cuts", "inspect", "reports", "final", "output"])

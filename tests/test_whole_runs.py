@@ -162,3 +162,14 @@ def test_make_run_does_both_and_fails_at_the_end_where_a_photo_failed(
     assert status[status.index("hrn-stage") + 1 :] == ["2", "0", "0", "0"]
     (workspace / "images/empty.jpg").unlink()
     assert run([*make, "run"], env=os.environ | {"MAKEFLAGS": ""}).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["my serves", "it's", "é %d"])
+def test_make_takes_a_workspace_of_any_name(name: str, tmp_path: Path) -> None:
+    workspace = tmp_path / name
+    make = ["make", "--no-print-directory", "-C", str(REPO), f"WORKSPACE={workspace}"]
+    for _ in range(2):
+        assert run([*make, "workspace"]).returncode == 0
+        assert (workspace / "images").is_dir() and not (workspace / "workspace-template").exists()
+    finished = run([*make, "status"])
+    assert finished.returncode == 0 and "yolo-stage" in finished.stdout, finished.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from pose_contract.images import Picture
 from pose_contract.records import Box, Cut, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 from pose_contract.workspace import Workspace
+
+# A shell's background job, as CI may be one, starts with Ctrl-C ignored, and so would the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHA = "ab" * 32
 MADE_BY = MadeBy(stage="yolo-stage", version="0.1.0", model="yolov3", weights_sha256=SHA, options={"conf_thres": 0.5})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import signal
 import socket
@@ -193,6 +194,15 @@ def test_a_file_is_fetched_verified_and_alone_in_the_folder(host: Host, folder: 
     assert names_in(folder) == ["net.pth"]
     assert ear.counts[-1] == (len(BODY), len(BODY))
     assert "fetched, verified by its sha256" in ear.text
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(
+    host: Host, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _file: synced.append(names_in(folder)))
+    fetch(entry(host.url("/a", file_of())), folder, patience=PATIENCE)
+    assert synced == [["net.pth.part"]] and names_in(folder) == ["net.pth"]
 
 
 def test_a_truncated_file_is_resumed_with_only_the_rest_sent(host: Host, folder: Path) -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
 
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture, encode_jpeg, read_image, read_jpeg_comment, write_jpeg
@@ -61,9 +63,23 @@ def test_exif_orientation_is_applied_once(tmp_path: Path, picture: Picture, orie
     assert np.abs(read.astype(int) - picture).mean() < 4
 
 
-def test_damaged_exif_does_not_lose_the_picture(tmp_path: Path, picture: Picture) -> None:
-    path = save(tmp_path, Image.fromarray(picture), "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12\0\x03")
+@pytest.mark.parametrize(
+    ("name", "exif"),
+    [("a.jpg", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12\0\x03"), ("a.png", b"Exif\0\0MM\0*"), ("b.png", b"no EXIF")],
+)
+def test_damaged_exif_does_not_lose_the_picture(tmp_path: Path, picture: Picture, name: str, exif: bytes) -> None:
+    path = save(tmp_path, Image.fromarray(picture), name, exif=exif)
     assert read_image(path).shape == picture.shape
+
+
+def test_an_odd_tag_beside_it_does_not_lose_the_orientation(tmp_path: Path, picture: Picture) -> None:
+    """A resolution that is no number: Pillow reads the EXIF, but cannot write it anew."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x011A] = 6, 72.0
+    odd = exif.tobytes().replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x07")
+    stored = Image.fromarray(np.ascontiguousarray(STORED[6](picture)))
+    read = read_image(save(tmp_path, stored, "a.jpg", exif=odd))
+    assert read.shape == picture.shape and np.abs(read.astype(int) - picture).mean() < 4
 
 
 def test_colour_spaces_become_rgb(tmp_path: Path) -> None:
@@ -75,6 +91,7 @@ def test_colour_spaces_become_rgb(tmp_path: Path) -> None:
         "palette.png": (image.convert("P", palette=Image.Palette.ADAPTIVE), red),
         "cmyk.jpg": (image.convert("CMYK"), red),
         "lab.tif": (Image.merge("LAB", [Image.new("L", (8, 8), v) for v in (255, 128, 128)]), (255, 255, 255)),
+        "lab-red.tif": (Image.merge("LAB", [Image.new("L", (8, 8), v) for v in (109, 192, 175)]), (196, 22, 27)),
     }
     for name, (stored, expected) in cases.items():
         read = read_image(save(tmp_path, stored, name))
@@ -101,10 +118,24 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
         assert read_image(tmp_path / name)[0, :, 0].tolist() == [0, 1, 128, 255], name
     Image.fromarray(values.astype(">u2")).save(tmp_path / "big-endian.tif")
     assert read_image(tmp_path / "big-endian.tif")[0, :, 0].tolist() == [0, 1, 128, 255]
-    Image.fromarray(values.astype(np.int32)).save(tmp_path / "int32.tif")
-    assert read_image(tmp_path / "int32.tif")[0, :, 0].tolist() == [0, 1, 128, 255]
-    Image.fromarray(np.array([[0, 0.5, 1]], np.float32)).save(tmp_path / "float.tif")
-    assert read_image(tmp_path / "float.tif")[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 257, 32896, 65535]], np.int32), [0, 1, 128, 255]),
+        (np.array([[0, 200]], np.int32), [0, 200]),
+        (np.array([[0, 4112]], np.int32), [0, 16]),  # few bits of sixteen: dark, not stretched
+        (np.array([[0, 65535, 131070]], np.int32), [0, 128, 255]),
+        (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
+        (np.array([[np.nan, 0.5, 1]], np.float32), [0, 128, 255]),
+    ],
+)
+def test_32_bits_are_scaled_by_the_range_they_stand_for(
+    tmp_path: Path, values: NDArray[np.generic], expected: list[int]
+) -> None:
+    Image.fromarray(values).save(tmp_path / "wide.tif")
+    assert read_image(tmp_path / "wide.tif")[0, :, 0].tolist() == expected
 
 
 def test_sixteen_bit_colour_is_scaled(tmp_path: Path) -> None:
@@ -127,10 +158,38 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         read_image(tmp_path / "bomb.png")
 
 
+@pytest.mark.parametrize(("height", "reason"), [(10_000, "damaged"), (10_001, "over the limit")])
+def test_the_limit_is_200_megapixels(tmp_path: Path, height: int, reason: str) -> None:
+    (tmp_path / "large.png").write_bytes(png(20_000, height, 8, 0, b""))
+    with pytest.raises(ImageError, match=reason):
+        read_image(tmp_path / "large.png")
+
+
+def test_a_picture_too_large_for_the_memory_says_so(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(png(14_000, 14_000, 8, 2, b""))
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 100_000_000, hard))
+    try:
+        with pytest.raises(ImageError, match="does not fit into memory"):
+            read_image(tmp_path / "large.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def test_a_picture_under_the_limit_but_over_pillows_is_no_bomb(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(png(19_000, 10_000, 1, 0, b""))
     with pytest.raises(ImageError, match="damaged"):
         read_image(tmp_path / "large.png")
+
+
+def broken_bmp(picture: Picture) -> bytes:
+    """A header that Pillow's decoder meets with another error than OSError."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "BMP")
+    data = bytearray(buffer.getvalue())
+    data[30] = 1  # the compression
+    return bytes(data)
 
 
 def bad_files(tmp_path: Path, picture: Picture) -> dict[str, str]:
@@ -140,6 +199,9 @@ def bad_files(tmp_path: Path, picture: Picture) -> dict[str, str]:
     (tmp_path / "text.jpg").write_text("not a picture")
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    Image.fromarray(picture).save(tmp_path / "film.jpg", "GIF")
+    (tmp_path / "broken.bmp").write_bytes(broken_bmp(picture))
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     (tmp_path / "truncated.png").write_bytes(buffer.getvalue()[:-40])
@@ -150,6 +212,9 @@ def bad_files(tmp_path: Path, picture: Picture) -> dict[str, str]:
         "text.jpg": "not a picture",
         "folder.jpg": "folder",
         "dangling.jpg": "link",
+        "loop.jpg": "cannot be read: Too many levels",
+        "film.jpg": "not a picture",
+        "broken.bmp": "damaged: unknown raw mode",
         "gone.jpg": "gone",
     }
 
@@ -174,6 +239,12 @@ def test_jpegs_are_written_alike_with_full_colour_and_comment(tmp_path: Path, pi
         write_jpeg(tmp_path / "deep" / name, picture, "drawn by me")
     first, second = ((tmp_path / "deep" / name).read_bytes() for name in ("a.jpg", "b.jpg"))
     assert first == second
+    reference = io.BytesIO()
+    Image.fromarray(picture).save(reference, "JPEG", quality=95)
+    with Image.open(tmp_path / "deep/a.jpg") as written, Image.open(reference) as best:
+        assert isinstance(written, JpegImagePlugin.JpegImageFile) and isinstance(best, JpegImagePlugin.JpegImageFile)
+        assert written.quantization == best.quantization
+        assert JpegImagePlugin.get_sampling(written) == 0  # 4:4:4
     assert read_jpeg_comment(tmp_path / "deep/a.jpg") == "drawn by me"
     assert np.abs(read_image(tmp_path / "deep/a.jpg").astype(int) - picture).max() < 8
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["a.jpg", "b.jpg"]
@@ -183,3 +254,21 @@ def test_no_comment_is_none(tmp_path: Path, picture: Picture) -> None:
     write_jpeg(tmp_path / "a.jpg", picture)
     assert not read_jpeg_comment(tmp_path / "a.jpg")
     assert read_jpeg_comment(tmp_path / "gone.jpg") is None
+
+
+@pytest.mark.parametrize("wh", [(1, 70_000), (70_000, 2)])
+def test_a_side_that_no_jpeg_can_have_is_refused(tmp_path: Path, wh: tuple[int, int]) -> None:
+    path = save(tmp_path, Image.new("L", wh), "long.png")
+    with pytest.raises(ImageError, match="no side may be over 65500 pixels"):
+        read_image(path)
+    longest = read_image(save(tmp_path, Image.new("L", (65_500, 1)), "just.png"))
+    write_jpeg(tmp_path / "just.jpg", longest)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    for name in ("pipe.jpg", "zero.jpg"):
+        with pytest.raises(ImageError, match="pipe, a socket or a device"):
+            read_image(tmp_path / name)

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import MADE_BY, SHA
 
 from pose_contract.errors import ImageError, WorkspaceError
-from pose_contract.journal import RunLog
+from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.runs import SeenFiles, is_current, locked
 from pose_contract.storage import read_report
@@ -68,8 +69,27 @@ def test_hashes_are_remembered_until_the_file_changes(workspace: Workspace) -> N
     seen.save()
     again = SeenFiles(workspace)
     assert again.known("images/a.jpg") == sha256
+    changed = path.stat().st_mtime_ns
     path.write_bytes(b"two")
     assert again.known("images/a.jpg") is None
+    path.write_bytes(b"three")
+    os.utime(path, ns=(0, changed))
+    assert again.known("images/a.jpg") is None
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_remembered(workspace: Workspace) -> None:
+    old_file(workspace, "images/a.jpg", b"longer than what was read")
+    seen = SeenFiles(workspace)
+    seen.sha256("images/a.jpg", b"longer than")
+    assert seen.known("images/a.jpg") is None
+
+
+def test_a_memory_that_cannot_be_written_is_no_error(workspace: Workspace) -> None:
+    old_file(workspace, "images/a.jpg", b"one")
+    (workspace.seen_path / "in the way").mkdir(parents=True)
+    seen = SeenFiles(workspace)
+    seen.sha256("images/a.jpg", b"one")
+    seen.save()
 
 
 def test_a_file_just_written_is_not_remembered(workspace: Workspace) -> None:
@@ -119,11 +139,42 @@ def test_the_report_tells_failures_and_counts(workspace: Workspace) -> None:
         log.count("images", 2)
         log.count("processed")
         log.fail("images/b.jpg", ImageError("is empty", "copy it again"))
+        log.fail("images/a.jpg", ImageError("is gone", "put it back"))
     report = read_report(workspace.report_path("yolo-stage"))
     assert report is not None
-    assert (report.state, report.counts.images, report.counts.failed) == ("finished", 2, 1)
-    assert report.failures[0].model_dump() == {"file": "images/b.jpg", "reason": "is empty", "remedy": "copy it again"}
-    assert report.images_per_second > 0
+    assert (report.state, report.counts.images, report.counts.failed) == ("finished", 2, 2)
+    assert [failure.model_dump() for failure in report.failures] == [
+        {"file": "images/a.jpg", "reason": "is gone", "remedy": "put it back"},
+        {"file": "images/b.jpg", "reason": "is empty", "remedy": "copy it again"},
+    ]
+
+
+def test_the_rate_is_of_what_was_processed(workspace: Workspace) -> None:
+    log = replace(log_of(workspace), _started=time.monotonic() - 10)
+    for what, number in (("images", 100), ("processed", 10), ("skipped", 90)):
+        log.count(what, number)
+    assert 0.9 < log.report("finished").images_per_second <= 1
+
+
+def test_a_failure_is_told_at_once_and_what_was_skipped_is_no_work(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress("yolo-stage", 10)
+    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, progress)
+    for what in ("skipped", "skipped", "processed", "redrawn"):
+        log.done(what, 1)  # type: ignore[arg-type]
+    log.settle("images/b.jpg", Settled("b.jpg", ImageError("is empty", "copy it again")))
+    log.settle("images/c.jpg", Settled("c.jpg"))
+    assert capsys.readouterr().err == "yolo-stage: images/b.jpg is empty\n  -> copy it again\n"
+    assert progress.line(time.monotonic() + 100).startswith("yolo-stage: 6/10 images, 0.01 images/s")
+
+
+def test_the_error_that_stopped_a_run_is_told_even_if_the_report_cannot_be_written(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="disk full"), log_of(workspace).kept():
+        path = workspace.report_path("yolo-stage")
+        path.unlink()
+        (path / "in the way").mkdir(parents=True)
+        raise WorkspaceError("disk full", "make room")
 
 
 @pytest.mark.parametrize(

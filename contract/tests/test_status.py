@@ -44,6 +44,11 @@ def test_status_counts_per_stage(workspace: Workspace, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.strip() == status_table(status).strip()
 
 
+def test_a_workspace_that_is_not_there_is_no_empty_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(tmp_path / "mistyped")]) == 2
+    assert "no workspace" in capsys.readouterr().err
+
+
 def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     fill(workspace)
     write_bytes(workspace.root / "images/a.jpg", b"another picture")
@@ -53,9 +58,37 @@ def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     assert status["hrn-stage"] == {"to do": 2}
 
 
+def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> None:
+    fill(workspace)
+    path = workspace.root / "annots/a.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    (workspace.root / "annots/b.json").write_bytes(b"{")
+    status = workspace_status(workspace)
+    assert status["yolo-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
+    assert status["hrn-stage"] == {"to do": 2}
+
+
+def test_a_corrected_annot_is_done_whatever_became_of_its_image(workspace: Workspace) -> None:
+    fill(workspace)
+    write_record(workspace.root / "annots/d.json", annot("images/d.jpg", corrected=True))
+    assert workspace_status(workspace)["yolo-stage"]["done"] == 3
+
+
+def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(workspace)
+    assert main(["found", str(workspace.root)]) == 0
+    final = workspace.root / "final"
+    assert capsys.readouterr().out.splitlines() == [
+        f"a.jpg: 1 person, 1 of 1 keypoints sure -> {final / 'a.jpg'}",
+        f"b.jpg: 0 people -> {final / 'b.jpg'}",
+    ]
+
+
 def test_the_verdict_is_3_when_a_report_lists_failures(workspace: Workspace) -> None:
     assert main(["verdict", str(workspace.root)]) == 0
     fill(workspace)
+    assert main(["verdict", str(workspace.root)]) == 3
+    workspace.report_path("yolo-stage").rename(workspace.report_path("hrn-stage"))
     assert main(["verdict", str(workspace.root)]) == 3
 
 

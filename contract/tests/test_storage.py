@@ -11,8 +11,11 @@ import pytest
 from conftest import annot
 
 from pose_contract.errors import ImageError, WorkspaceError
+from pose_contract.records import ImageAnnot
 from pose_contract.storage import (
     read_annot,
+    read_kept_record,
+    record_paths,
     remove_file,
     remove_outputs,
     sweep_temporaries,
@@ -26,6 +29,21 @@ def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
     write_chunks(tmp_path / "sub/a.json", ["ä", b"b"])
     assert (tmp_path / "sub/a.json").read_text() == "äb"
     assert [path.name for path in (tmp_path / "sub").iterdir()] == ["a.json"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(file: int) -> None:
+        fsync(file)
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        assert path.read_bytes() == b"whole" and not (tmp_path / "a.json").exists()
+        synced.append(path.name)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_bytes(tmp_path / "a.json", b"whole")
+    assert len(synced) == 1 and synced[0].startswith(".tmp-")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -60,9 +78,11 @@ def test_a_full_disk_says_what_to_do(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["n" * 256, "file/below"])
+@pytest.mark.parametrize("name", ["n" * 256, "file/below", "folder", "full"])
 def test_a_name_that_cannot_be_is_the_images_fault(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "full/inner").mkdir(parents=True)
     with pytest.raises(ImageError, match="rename"):
         write_bytes(tmp_path / name, b"x")
 
@@ -74,6 +94,7 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
+    (tmp_path / ".tmp-folder").mkdir()
     for name in (".tmp-0123", "sub/.tmp-4567", "keep.json", ".hidden"):
         (tmp_path / name).write_bytes(b"x")
     assert sweep_temporaries(tmp_path) == 2
@@ -92,6 +113,20 @@ def test_a_damaged_record_reads_as_none(tmp_path: Path, damage: Callable[[str], 
     path.write_text(damage(path.read_text()))
     assert read_annot(path) is None
     assert read_annot(tmp_path / "gone.json") is None
+
+
+def test_records_are_listed_in_order_and_without_dot_files(tmp_path: Path) -> None:
+    for name in ("b.json", "a/c.json", "._b.json", "a.txt"):  # macOS leaves ._ files on foreign disks
+        write_bytes(tmp_path / name, b"x")
+    assert [path.relative_to(tmp_path).as_posix() for path in record_paths(tmp_path)] == ["a/c.json", "b.json"]
+
+
+def test_a_folder_in_place_of_a_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("folder", "file/below", "gone"):
+        remove_file(tmp_path / name)
+    assert (tmp_path / "folder").is_dir() and (tmp_path / "file").is_file()
 
 
 def test_removing_outputs_takes_empty_folders_along(tmp_path: Path) -> None:
@@ -115,3 +150,36 @@ def test_a_folder_that_is_not_mine(tmp_path: Path) -> None:
             remove_file(tmp_path / "a")
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("damage", "where"),
+    [
+        (lambda text: text.replace('"corrected": true,', '"corrected": true,,'), "line"),
+        (lambda text: text.replace('"score": 0.9876,', ""), "people.0.score"),
+        (lambda text: text.replace('"score": 0.9877,', ""), "people.0.score"),
+    ],
+)
+def test_a_corrected_record_with_a_mistake_is_not_taken_for_nothing(
+    tmp_path: Path, damage: Callable[[str], str], where: str
+) -> None:
+    path = tmp_path / "a.json"
+    write_record(path, annot(corrected=True))
+    assert read_kept_record(path, ImageAnnot) == annot(corrected=True)
+    text = path.read_text()
+    if damage(text) == text:
+        pytest.skip("the other rounding")
+    path.write_text(damage(text))
+    with pytest.raises(ImageError, match="corrected record with a mistake") as caught:
+        read_kept_record(path, ImageAnnot)
+    assert where in caught.value.reason and "mend" in caught.value.remedy
+    assert read_annot(path) is None
+    path.write_text("{")
+    assert read_kept_record(path, ImageAnnot) is None
+    assert read_kept_record(tmp_path / "gone.json", ImageAnnot) is None
+
+
+def test_a_folder_named_like_a_record_is_none(tmp_path: Path) -> None:
+    (tmp_path / "sub.json").mkdir()
+    write_bytes(tmp_path / "sub.json/a.json", b"x")
+    assert [path.name for path in record_paths(tmp_path)] == ["a.json"]

@@ -16,6 +16,7 @@ from pose_contract.weights import (
     chosen_weights,
     difference_from_published,
     find_published,
+    how_to_replace,
     missing_weights_error,
     published_weights,
     sha256_of,
@@ -159,9 +160,9 @@ def test_the_folder_is_pose_weights_else_weights(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("POSE_WEIGHTS", "/somewhere")
     assert weights_folder() == Path("/somewhere")
     monkeypatch.setenv("POSE_WEIGHTS", "")
-    assert weights_folder() == Path("weights")
+    assert weights_folder() == Path("weights").absolute()
     monkeypatch.delenv("POSE_WEIGHTS")
-    assert weights_folder() == Path("weights")
+    assert weights_folder() == Path("weights").absolute()
 
 
 def test_a_published_file_is_found_only_with_its_size(folder: Path) -> None:
@@ -240,3 +241,9 @@ def test_a_file_passed_over_for_its_size_is_said_to_be_there(folder: Path) -> No
     path = folder / "yolov3.weights"
     path.write_bytes(b"half")
     assert "there, but 4 bytes instead of 248007048" in missing_weights_error(path.name, [path]).reason
+
+
+def test_only_a_published_file_can_be_fetched_again() -> None:
+    assert how_to_replace(Path("x/yolov3.weights")).endswith(": make weights")
+    assert how_to_replace(Path("yolov3-tiny.weights")).endswith(": make weights NAME=yolov3-tiny.weights")
+    assert "make weights" not in how_to_replace(Path("mine.pth"))

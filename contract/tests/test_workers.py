@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,32 @@ def test_the_backlog_is_bounded_and_raises() -> None:
             backlog.finish()
 
 
+def test_an_error_of_a_job_arrives_at_the_next_one() -> None:
+    def failing() -> None:
+        raise OSError("disk full")
+
+    with ThreadPoolExecutor(1) as pool:
+        backlog = Backlog(pool, limit=1000)
+        with pytest.raises(OSError, match="disk full"):
+            for _ in range(100):
+                backlog.submit(failing)
+                time.sleep(0.001)
+
+
+def test_what_is_no_longer_wanted_is_not_begun() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        time.sleep(0.05)
+
+    with ThreadPoolExecutor(1) as pool:
+        results = map_ahead(pool, work, range(20), ahead=20)
+        next(results)
+        results.close()  # type: ignore[attr-defined]
+    assert len(begun) < 5
+
+
 def test_zero_workers_means_one_per_core() -> None:
     assert worker_count(5) == 5
-    assert worker_count(0) >= 1
+    assert worker_count(0) == len(os.sched_getaffinity(0))

@@ -7,7 +7,7 @@ import pytest
 
 from pose_contract.errors import UsageError
 from pose_contract.storage import numbered_files
-from pose_contract.workspace import Workspace, colliding_names, default_root, list_images, stem_of
+from pose_contract.workspace import Workspace, colliding_names, default_root, is_image_name, list_images, stem_of
 
 NAMES = [
     ("a.jpg", "a"),
@@ -17,6 +17,16 @@ NAMES = [
     ("sub/x y.é.jpg", "sub/x y.é"),
     (".jpg.jpg", ".jpg"),
 ]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
+def test_a_picture_is_known_by_its_extension_in_any_letter_case(suffix: str) -> None:
+    assert all(is_image_name(f"sub.heic/a{case}") for case in (suffix, suffix.upper(), suffix.title()))
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.mp4", "a.gif", "jpg", "a.jpg.txt", "a"])
+def test_other_files_are_no_pictures(name: str) -> None:
+    assert not is_image_name(name)
 
 
 @pytest.mark.parametrize(("name", "stem"), NAMES)
@@ -68,6 +78,13 @@ def test_a_folder_and_a_dangling_link_named_like_pictures_are_listed(workspace: 
     assert list_images(workspace).names == ("folder.jpg", "link.jpg")
 
 
+def test_a_linked_folder_is_looked_into(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "a.jpg").write_bytes(b"x")
+    (workspace.root / "images/linked").symlink_to(elsewhere)
+    assert list_images(workspace).names == ("linked/a.jpg",)
+
+
 @pytest.mark.parametrize("files", [None, [], ["readme.txt"], [".hidden.jpg"]])
 def test_nothing_to_do_is_said(tmp_path: Path, files: list[str] | None) -> None:
     if files is not None:
@@ -77,13 +94,23 @@ def test_nothing_to_do_is_said(tmp_path: Path, files: list[str] | None) -> None:
     with pytest.raises(UsageError) as caught:
         list_images(Workspace(tmp_path))
     assert str(tmp_path / "images") in str(caught.value)
+    assert ("mkdir" if files is None else "put photos in") in caught.value.remedy
 
 
 def test_numbered_files_belong_to_one_image_only(workspace: Workspace) -> None:
     folder = workspace.root / "cuts"
     assert numbered_files(workspace, "cuts", "a.jpg") == {}
     folder.mkdir()
-    for name in ("a-0.jpg", "a-12.jpg", "a-0-0.jpg", "a.png-0.jpg", "ba-0.jpg", "a-x.jpg"):
+    for name in (
+        "a-0.jpg",
+        "a-12.jpg",
+        "a-0-0.jpg",
+        "a.png-0.jpg",
+        "ba-0.jpg",
+        "a-x.jpg",
+        "a-0.jpg-1.jpg",
+        "axpng-3.jpg",
+    ):
         (folder / name).write_bytes(b"x")
     assert numbered_files(workspace, "cuts", "a.jpg") == {0: folder / "a-0.jpg", 12: folder / "a-12.jpg"}
     assert numbered_files(workspace, "cuts", "a.png") == {0: folder / "a.png-0.jpg"}
@@ -97,3 +124,27 @@ def test_the_default_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert default_root() == Path("custom")
     monkeypatch.setitem(os.environ, "POSE_WORKSPACE", "/elsewhere")
     assert default_root() == Path("/elsewhere")
+
+
+def test_names_that_are_no_text_are_set_apart(workspace: Workspace) -> None:
+    folder = os.fsencode(workspace.root / "images")
+    for name in (b"good.jpg", b"bad\xff.jpg", b"bad\xfe.txt", b"line\nbreak.jpg"):
+        (Path(os.fsdecode(folder + b"/" + name))).write_bytes(b"x")
+    listing = list_images(workspace)
+    assert listing.names == ("good.jpg", "line\nbreak.jpg")
+    assert listing.unreadable_names == ("bad\\xff.jpg",)
+    assert listing.ignored == ("bad\\xfe.txt",)
+
+
+@pytest.mark.timeout(20)
+def test_links_that_lead_back_are_not_followed_and_others_are(workspace: Workspace, tmp_path: Path) -> None:
+    images = workspace.root / "images"
+    for folder in ("a", "b"):
+        (images / folder).mkdir()
+        (images / folder / "x.jpg").write_bytes(b"x")
+        for link in ("up", "up-again"):
+            (images / folder / link).symlink_to("..")
+    (images / "linked").symlink_to("a")
+    listing = list_images(workspace)
+    assert listing.names == ("a/x.jpg", "b/x.jpg", "linked/x.jpg")
+    assert listing.ignored == ("a/up-again/", "a/up/", "b/up-again/", "b/up/", "linked/up-again/", "linked/up/")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -61,13 +63,46 @@ class RecordingEstimator(MarkerEstimator):
         return super().heatmaps(inputs)
 
 
+@dataclass
 class CrashingEstimator(MarkerEstimator):
-    """Fails at the second batch, as a driver does."""
+    """Fails at the second batch, as a driver does, when the first has been written."""
+
+    written: Callable[[], bool] = lambda: True
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.batch_sizes:
+            deadline = time.monotonic() + 30
+            while not self.written():
+                assert time.monotonic() < deadline
+                time.sleep(0.002)
             raise RuntimeError("the device is gone")
         return super().heatmaps(inputs)
+
+
+@dataclass
+class SlowEstimator(MarkerEstimator):
+    """Takes its time, and notes at every batch what `watched` says."""
+
+    watched: Callable[[], int] = lambda: 0
+    noted: list[int] = field(default_factory=list)
+
+    def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        time.sleep(0.05)
+        self.noted.append(self.watched())
+        return super().heatmaps(inputs)
+
+
+@dataclass
+class SplitEstimator(MarkerEstimator):
+    """Answers everybody with the same heatmaps: one row per keypoint, higher on the right by a little."""
+
+    def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.batch_sizes.append(len(inputs))
+        heatmaps = np.zeros((len(inputs), 16, 32, 32), np.float32)
+        for joint in range(16):
+            heatmaps[:, joint, 5 + joint, 10] = 0.9
+            heatmaps[:, joint, 5 + joint, 11] = 0.5
+        return heatmaps
 
 
 def plan_with(estimator: MarkerEstimator, config: HrnConfig, **changes: object) -> EstimatorPlan:

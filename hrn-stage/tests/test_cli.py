@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from fakes import workspace_in
 
 from hrn_stage.cli import main
 from hrn_stage.config_keys import ModelConfig
+from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.network import build_network
+from hrn_stage.options import EstimateOptions
+from hrn_stage.pipeline import estimate_poses
+from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 
 COMMAND = Path(sys.executable).parent / "hrn-stage"
@@ -77,6 +82,9 @@ def test_key_value_pairs_override_the_yaml(place: Path) -> None:
         (["--cfg", YAML, "MODEL.NUM_JOINTS", "17"], 4, "16"),
         (["--cfg", YAML, "--workspace", "empty"], 2, "make yolo"),
         (["--cfg", YAML, "--batch_size", "0"], 2, "--batch_size"),
+        (["--cfg", YAML, "--batch_size", "1000000000"], 2, "--batch_size"),
+        (["--cfg", YAML, "TEST.BLUR_KERNEL", "99999999"], 4, "expected 101 or less"),
+        (["--cfg", YAML, "MODEL.IMAGE_SIZE", "[1000000000,32]"], 4, "expected 4096 or less"),
         (["--cfg", YAML, "--min_score", "2"], 2, "--min_score"),
         (["--cfg", YAML, "--line_thickness", "0"], 2, "--line_thickness"),
         (["--cfg", YAML, "--circle_thickness", "-2"], 2, "--circle_thickness"),
@@ -88,6 +96,58 @@ def test_exit_codes_and_messages(
     assert main(flags) == code
     printed = capsys.readouterr().err
     assert message in printed and "->" in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "field", "value"),
+    [
+        ([], "style.min_score", 0.2),
+        (["--min_score", "0.5"], "style.min_score", 0.5),
+        ([], "style.circle", True),
+        (["--circle", "0"], "style.circle", False),
+        ([], "style.label", False),
+        (["--label", "1"], "style.label", True),
+        ([], "style.line", True),
+        (["--line", "0"], "style.line", False),
+        (["--circle_radius", "7"], "style.circle_radius", 7),
+        (["--circle_thickness", "3"], "style.circle_thickness", 3),
+        (["--label_font_scale", "0.7"], "style.label_font_scale", 0.7),
+        (["--label_thickness", "3"], "style.label_thickness", 3),
+        (["--line_thickness", "5"], "style.line_thickness", 5),
+        (["--batch_size", "3"], "batch_size", 3),
+        (["--overwrite"], "overwrite", True),
+        (["--keep_going"], "keep_going", True),
+        (["--quiet"], "quiet", True),
+        (["--workspace", "custom"], "workspace", Workspace(Path("custom"))),
+    ],
+)
+def test_every_flag_arrives(
+    place: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], field: str, value: object
+) -> None:
+    asked: list[EstimateOptions] = []
+
+    def noted(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
+        asked.append(options)
+        return estimate_poses(options, plan)
+
+    monkeypatch.setattr("hrn_stage.pipeline.estimate_poses", noted)
+    assert main(["--cfg", YAML, *flags]) == 0
+    assert attrgetter(field)(asked[0]) == value
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--weights", "published"), ("--device", "cpu")])
+def test_weights_and_device_arrive_at_the_plan(
+    place: Path, monkeypatch: pytest.MonkeyPatch, flag: str, value: str
+) -> None:
+    asked: list[object] = []
+
+    def noted(*args: Any) -> EstimatorPlan:
+        asked.extend(args)
+        return plan_estimator(*args)
+
+    monkeypatch.setattr("hrn_stage.model_files.plan_estimator", noted)
+    assert main(["--cfg", YAML, flag, value]) == 0
+    assert value in asked[2:]
 
 
 def test_filled_circles_as_in_opencv(place: Path) -> None:

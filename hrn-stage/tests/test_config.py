@@ -148,6 +148,7 @@ def test_an_override_without_a_value(tiny_yaml):
         ({"TEST": {"FLIP_TSET": True}}, ["unknown key TEST.FLIP_TSET", "TEST.FLIP_TEST"]),
         ({"TEST": {"XYZZY_PLUGH": True}}, ["unknown key TEST.XYZZY_PLUGH"]),
         ({"TEST": {7: True}}, ["unknown key TEST.7"]),
+        ({"DATASET": {"FLIP_TEST": True}}, ["unknown key DATASET.FLIP_TEST", "did you mean TEST.FLIP_TEST"]),
         ({"DATASET": {"IMAGE": "x"}}, ["unknown key DATASET.IMAGE", "DATASET.IMAGES"]),
         ({"WORKERS": True}, ["WORKERS", "a whole number", "True (bool)"]),
         ({"WORKERS": "many"}, ["WORKERS", "a whole number", "'many' (str)"]),

@@ -92,6 +92,29 @@ def test_dark_beats_quarter_on_noise(rng):
     assert error["dark"] < 0.5 * error["quarter"]
 
 
+def test_dark_smooths_before_it_looks_for_the_peak(rng):
+    centers = rng.uniform(10, 53, (4, 16, 2))
+    heatmaps = gaussians(centers, (64, 64)) + rng.normal(0, 0.03, (4, 16, 64, 64)).astype(np.float32)
+    error = {kernel: np.abs(decode(heatmaps, "dark", kernel)[0] - centers).mean() for kernel in (1, 11)}
+    assert error[11] < 0.7 * error[1]
+
+
+def test_dark_stays_at_the_maximum_of_a_ridge():
+    """Higher along one diagonal than at the sides: no hill, and a Newton step would go astray."""
+    heatmap = one({(8, 8): 1.0, (9, 8): 0.9, (7, 8): 0.5, (8, 9): 0.7, (8, 7): 0.7}, (17, 17))
+    for dx, dy, value in ((1, 1, 0.99), (-1, -1, 0.99), (1, -1, 0.01), (-1, 1, 0.01)):
+        heatmap[0, 0, 8 + dy, 8 + dx] = value
+    for dx, dy in ((2, 0), (-2, 0), (0, 2), (0, -2)):
+        heatmap[0, 0, 8 + dy, 8 + dx] = 0.9
+    np.testing.assert_array_equal(decode(heatmap, "dark", 1)[0][0, 0], (8, 8))
+
+
+def test_dark_takes_no_logarithm_of_what_has_none():
+    heatmap = one({(8, 8): 1.0, (9, 8): -0.5, (8, 9): 0.0}, (17, 17))
+    with np.errstate(all="raise"):
+        decode(heatmap, "dark", 1)
+
+
 def test_dark_stays_at_the_maximum_of_a_surface_without_a_peak(rng):
     noise = rng.uniform(0, 1, (20, 16, 16, 16)).astype(np.float32)
     plain, _ = decode(noise, "argmax")
@@ -117,15 +140,15 @@ def test_merge_flipped_of_nobody():
 @pytest.mark.parametrize(
     ("shift", "expected"),
     [
-        (False, [[1, 0, 0, 0.5], [0, 0, 0.5, 0]]),
+        (False, [[1, 0, 0, 0], [0, 0, 0.5, 0]]),
         (True, [[1, 0.5, 0, 0], [0, 0, 0, 0.5]]),
     ],
 )
 def test_merge_flipped_by_hand(shift, expected):
     straight = np.array([[[[1, 0, 0, 0]], [[0, 0, 0, 0]]]], np.float32)
-    # Of the mirrored input. Mirrored back and swapped: [1, 0, 0, 1] and [0, 0, 1, 0]; shifted, column 0 kept:
+    # Of the mirrored input. Mirrored back and swapped: [1, 0, 0, 0] and [0, 0, 1, 0]; shifted, column 0 kept:
     # [1, 1, 0, 0] and [0, 0, 0, 1].
-    mirrored = np.array([[[[0, 1, 0, 0]], [[1, 0, 0, 1]]]], np.float32)
+    mirrored = np.array([[[[0, 1, 0, 0]], [[0, 0, 0, 1]]]], np.float32)
     np.testing.assert_array_equal(merge_flipped(straight, mirrored, (1, 0), shift)[0, :, 0], expected)
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fakes import config_with
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.model_files import LITE, find_weights, plan_estimator
-from pose_contract.errors import WeightsError
+from pose_contract.errors import ConfigError, WeightsError
 
 STAND_IN = "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth"
 NAMED = "models/pytorch/pose_mpii/pose_hrnet_w32_256x256.pth"
@@ -47,6 +48,33 @@ def test_weights_are_looked_for_in_order(weights: Path, tmp_path: Path) -> None:
         assert find_weights(config, yaml)[0] == path
 
 
+def test_a_folder_of_that_name_is_no_weights_file(weights: Path) -> None:
+    Path(NAMED).mkdir(parents=True)
+    found = put(weights / Path(NAMED).name)
+    assert find_weights(config_naming(NAMED), Path("x.yaml"))[0] == found
+
+
+def test_lite_weights_stand_in_only_where_nothing_was_asked_for(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite, cfg = tmp_path / "lite", Path("x.yaml")
+    monkeypatch.setattr("hrn_stage.model_files.LITE", lite)
+    with pytest.raises(ConfigError, match="no embedded lite weights"):
+        plan_estimator(config_naming(NAMED), cfg, "lite", "cpu")
+    embedded = config_with(MODEL={"PRETRAINED": "tiny.pth", "IMAGE_SIZE": [64, 64], "HEATMAP_SIZE": [16, 16]})
+    put(lite / "tiny.pth")
+    (lite / "tiny.yaml").write_text(yaml.safe_dump(embedded.model_dump(mode="json")))
+    for mode in ("auto", "lite"):
+        plan = plan_estimator(config_naming(NAMED), cfg, mode, "cpu")
+        assert plan.model == "tiny" and plan.config.MODEL == embedded.MODEL and "embedded lite weights" in plan.why
+    for mode, config in (("published", config_naming(NAMED)), ("auto", config_naming(NAMED, "gone.pth"))):
+        with pytest.raises(WeightsError, match="looked for"):
+            plan_estimator(config, cfg, mode, "cpu")
+    put(weights / Path(NAMED).name)
+    assert plan_estimator(config_naming(NAMED), cfg, "auto", "cpu").model == Path(NAMED).stem
+    assert plan_estimator(config_naming(NAMED), cfg, "lite", "cpu").model == "tiny"
+
+
 def test_a_stand_in_is_said(weights: Path) -> None:
     put(weights / STAND_IN)
     note = find_weights(config_naming(NAMED), Path("x.yaml"))[1]
@@ -56,6 +84,7 @@ def test_a_stand_in_is_said(weights: Path) -> None:
 def test_an_explicit_model_file_goes_first_and_never_falls_back(weights: Path, tmp_path: Path) -> None:
     put(weights / STAND_IN)
     put(tmp_path / "cwd" / NAMED)
+    assert find_weights(config_naming(NAMED, f"elsewhere/{Path(NAMED).name}"), Path("x.yaml"))[0] is None
     config = config_naming(NAMED, "pose_hrnet_w32_256x256.pth.tar")
     assert find_weights(config, Path("x.yaml"))[0] is None
     for mode in ("auto", "published"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from fakes import (
     CrashingEstimator,
     MarkerEstimator,
     RecordingEstimator,
+    SlowEstimator,
+    SplitEstimator,
     config_with,
     marked_person,
     plan_with,
@@ -22,14 +26,20 @@ from fakes import (
 )
 
 from hrn_stage.config import HrnConfig
+from hrn_stage.decode import Method, decode
 from hrn_stage.draw import DrawStyle
+from hrn_stage.inference import Estimated, estimate_people
+from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
+from hrn_stage.people import prepare_person
 from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
 from hrn_stage.skeletons import MPII16
-from pose_contract.errors import UsageError
-from pose_contract.images import read_image, write_jpeg
-from pose_contract.records import ImagePoses, RunReport
+from hrn_stage.tables import image_id
+from pose_contract.errors import UsageError, WorkspaceError
+from pose_contract.images import Picture, read_image, write_jpeg
+from pose_contract.records import ImagePoses, Person, RunReport
+from pose_contract.runs import locked
 from pose_contract.storage import read_annot, read_poses, write_record
 from pose_contract.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
@@ -75,6 +85,9 @@ def test_every_readable_image_gets_its_files(workspace: Workspace) -> None:
     counts = report.counts
     assert (counts.images, counts.processed, counts.people, counts.nobody, counts.failed) == (3, 3, 3, 1, 0)
     assert poses_of(workspace, "z.jpg").people == ()
+    stored = json.loads((workspace.root / "reports/hrn-stage.json").read_text())
+    assert (stored["engine"], stored["device"], stored["model"]) == ("fake", "cpu", "fake")
+    assert stored["options"]["decode"] == "quarter" and stored["counts"]["processed"] == 3
 
 
 def test_keypoints_are_in_image_pixels(workspace: Workspace) -> None:
@@ -134,6 +147,61 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
     assert workspace_bytes(workspace.root) == everything
 
 
+def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (workspace.root / "images").rglob("*.jpg"):
+        os.utime(path, (1e9, 1e9))
+    run(workspace)
+    monkeypatch.setattr("hrn_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert run(workspace).counts.skipped == 3
+
+
+def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
+    loaded: list[MarkerEstimator] = []
+
+    def load() -> MarkerEstimator:
+        loaded.append(MarkerEstimator())
+        return loaded[-1]
+
+    config = config_with()
+    for _ in range(2):
+        options = EstimateOptions(workspace, config, quiet=True, batch_size=1)
+        estimate_poses(options, plan_with(MarkerEstimator(), config, load=load))
+    assert [estimator.batch_sizes for estimator in loaded] == [[1, 1, 1]]
+
+
+def test_no_more_threads_than_the_yaml_allows(workspace: Workspace) -> None:
+    for number in range(20):
+        write_photo(workspace, f"n{number}.jpg", [(20, 20, 100, 180)])
+    estimator = SlowEstimator(watched=lambda: sum(thread.name.startswith("worker") for thread in enumerate_threads()))
+    for most, allowed in ((1, 1), (len(os.sched_getaffinity(0)), 1000)):
+        run(workspace, estimator, config_with().model_copy(update={"WORKERS": allowed}), overwrite=True)
+        assert max(estimator.noted) <= most
+
+
+def test_a_second_run_is_refused(workspace: Workspace) -> None:
+    with locked(workspace, "hrn-stage"), pytest.raises(WorkspaceError, match="hrn-stage is already running"):
+        run(workspace)
+    assert run(workspace).counts.processed == 3
+
+
+def test_few_cuts_are_read_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stays flat however many people there are."""
+    for number in range(20):
+        write_photo(workspace, f"n{number}.jpg", [(20, 20, 100, 180)])
+    cuts: list[int] = []
+
+    def counted(workspace: Workspace, person: Person) -> Picture:
+        cuts.append(1)
+        return read_cut(workspace, person)
+
+    monkeypatch.setattr("hrn_stage.intake.read_cut", counted)
+    estimator = SlowEstimator(watched=lambda: len(cuts))
+    run(workspace, estimator, config_with().model_copy(update={"WORKERS": 1}), batch_size=2)
+    assert len(estimator.noted) == 12
+    # One worker and a batch ahead, the batch itself, one being read, and two people in one of the photos.
+    assert all(noted - 2 * before <= 1 + 2 + 2 + 1 + 1 for before, noted in enumerate(estimator.noted))
+
+
 def test_changed_drawing_flags_redraw_without_the_network(workspace: Workspace) -> None:
     run(workspace)
     records = {name: data for name, data in workspace_bytes(workspace.root).items() if name.startswith("output")}
@@ -167,6 +235,107 @@ def test_what_changes_results_is_done_anew_and_nothing_else(
     config.pop("WORKERS", None)
     assert run(workspace, config=config_with(**config)).counts.processed == redone
     assert run(workspace, config=config_with(**config), overwrite=True).counts.processed == 3
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        config_with(TEST={"FLIP_TEST": True, "SHIFT_HEATMAP": True}),
+        config_with(MODEL={"IMAGE_SIZE": [64, 64], "HEATMAP_SIZE": [16, 16]}),
+    ],
+)
+def test_another_shift_and_another_input_size_are_done_anew(workspace: Workspace, config: HrnConfig) -> None:
+    run(workspace, config=config_with(TEST={"FLIP_TEST": config.TEST.FLIP_TEST}))
+    assert run(workspace, config=config).counts.processed == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "ef" * 32}, {"network_sha256": "01" * 32}, {"engine": "other"}, {"model": "other"},
+        {"precision": "fp16"},
+    ],
+)  # fmt: skip
+def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, object]) -> None:
+    run(workspace)
+    config = config_with()
+    options = EstimateOptions(workspace, config, quiet=True)
+    assert estimate_poses(options, plan_with(MarkerEstimator(), config, **change)).counts.processed == 3
+
+
+def test_another_version_does_all_anew_and_draws_all_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace)
+    monkeypatch.setattr("hrn_stage.results.__version__", "9.9.9")
+    assert run(workspace).counts.redrawn == 3
+    monkeypatch.setattr("hrn_stage.pipeline.__version__", "9.9.9")
+    assert run(workspace).counts.processed == 3
+
+
+def test_another_blur_of_dark_is_done_anew_and_is_nothing_to_quarter(workspace: Workspace) -> None:
+    for method, redone in (("dark", 3), ("quarter", 0)):
+        run(workspace, config=config_with(TEST={"DECODE": method, "POST_PROCESS": True}))
+        other = config_with(TEST={"DECODE": method, "POST_PROCESS": True, "BLUR_KERNEL": 7})
+        assert run(workspace, config=other).counts.processed == redone
+
+
+@pytest.mark.parametrize(
+    ("test", "method", "kernel"),
+    [
+        ({"POST_PROCESS": False, "DECODE": "dark"}, "argmax", 11),
+        ({"POST_PROCESS": True}, "quarter", 11),
+        ({"POST_PROCESS": True, "DECODE": "dark"}, "dark", 11),
+        ({"POST_PROCESS": True, "DECODE": "dark", "BLUR_KERNEL": 7}, "dark", 7),
+    ],
+)
+def test_the_yaml_says_how_a_maximum_is_refined(
+    workspace: Workspace, test: dict[str, object], method: Method, kernel: int
+) -> None:
+    """Read back from image pixels: the network input of b c.jpg is 162.5 px wide, centred on x = 90."""
+    estimator = SplitEstimator()
+    run(workspace, estimator, config_with(TEST=test))
+    x = points(poses_of(workspace, "é/b c.jpg"), 0)[3, 0]
+    cells, _ = decode(estimator.heatmaps(np.zeros((1, 3, 128, 128), np.float32)), method, kernel)
+    assert (x - 90) * 32 / 162.5 + 16 == pytest.approx(cells[0, 3, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize(("shift", "cells"), [(False, (10, 21)), (True, (10, 22))])
+def test_the_flip_test_swaps_sides_and_shifts_by_one_as_the_yaml_says(
+    workspace: Workspace, shift: bool, cells: tuple[int, int]
+) -> None:
+    config = config_with(
+        TEST={"FLIP_TEST": True, "SHIFT_HEATMAP": shift}, DEBUG={"DEBUG": True, "SAVE_BATCH_IMAGES_PRED": False}
+    )
+    heatmaps = estimated(workspace, SplitEstimator(), config).heatmaps
+    ankle, other = MPII16.keypoints.index("right_ankle"), MPII16.keypoints.index("left_ankle")
+    maxima = {(int(y), int(x)) for y, x in np.argwhere(heatmaps[0, ankle] > 0.4)}
+    assert maxima == {(5 + ankle, cells[0]), (5 + other, cells[1])}
+
+
+def test_the_flip_tests_second_pass_sees_a_mirrored_input(workspace: Workspace) -> None:
+    estimator = RecordingEstimator()
+    estimated(workspace, estimator, config_with(TEST={"FLIP_TEST": True}))
+    straight, mirrored = estimator.inputs
+    np.testing.assert_array_equal(mirrored, straight[..., ::-1])
+
+
+def estimated(workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig) -> Estimated:
+    annot = read_annot(workspace.root / "annots/a.json")
+    assert annot is not None
+    people = [prepare_person(person, read_cut(workspace, person), (128, 128)) for person in annot.people]
+    return estimate_people(people, estimator, config, MPII16, batch_size=4)
+
+
+@pytest.mark.parametrize("color_rgb", [True, False])
+def test_the_network_sees_the_colours_in_the_order_of_the_yaml(workspace: Workspace, color_rgb: bool) -> None:
+    estimator = RecordingEstimator()
+    estimated(workspace, estimator, config_with(DATASET={"COLOR_RGB": color_rgb}))
+    annot = read_annot(workspace.root / "annots/a.json")
+    assert annot is not None
+    first = prepare_person(annot.people[0], read_cut(workspace, annot.people[0]), (128, 128)).network_input
+    np.testing.assert_array_equal(estimator.inputs[0][0], normalize(first[None], color_rgb)[0])
+    assert not estimator.inputs[0][2:].any() or len({part.tobytes() for part in estimator.inputs[0][2:]}) == 1
 
 
 @pytest.mark.parametrize("file", ["output/poses/a.json", "final/a.jpg"])
@@ -262,6 +431,51 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(workspace: Workspace) -> N
     assert "yolo-stage" in str(report.failures)
 
 
+def test_a_corrected_annot_of_another_picture_says_what_to_do(workspace: Workspace) -> None:
+    annot = read_annot(workspace.root / "annots/a.json")
+    assert annot is not None
+    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"corrected": True}))
+    write_jpeg(workspace.root / "images/a.jpg", np.zeros((200, 300, 3), np.uint8))
+    (failure,) = run(workspace).failures
+    assert failure.file == "images/a.jpg" and "has changed since" in failure.reason
+    assert "corrected by hand" in failure.remedy and "yolo-stage again" in failure.remedy
+
+
+def test_an_annot_that_cannot_be_read_fails_alone(workspace: Workspace) -> None:
+    (workspace.root / "annots/broken.json").symlink_to("nowhere")
+    report = run(workspace)
+    (failure,) = report.failures
+    assert failure.file == "images/broken" and "annot that cannot be read: No such file" in failure.reason
+    assert report.counts.processed == 3
+
+
+def test_what_a_killed_run_left_is_swept(workspace: Workspace) -> None:
+    run(workspace)
+    before = workspace_bytes(workspace.root)
+    for folder in ("final", "output", "output/poses"):
+        (workspace.root / folder / ".tmp-0123456789abcdef").write_bytes(b"half a file")
+    run(workspace)
+    assert workspace_bytes(workspace.root) == before
+
+
+def test_an_old_skeleton_stands_in_the_csv_only(workspace: Workspace) -> None:
+    """A corrected record of an earlier run; a COCO file has one skeleton."""
+    run(workspace)
+    poses = poses_of(workspace, "é/b c.jpg").model_copy(update={"corrected": True, "skeleton": "lsp14"})
+    write_record(workspace.root / "output/poses/é/b c.json", poses)
+    run(workspace)
+    assert len(json.loads((workspace.root / "output/keypoints.coco.json").read_text())) == 2
+    assert "b c.jpg,0," in (workspace.root / "output/keypoints.csv").read_text()
+
+
+def test_names_with_commas_and_quotes_are_one_field(workspace: Workspace) -> None:
+    write_photo(workspace, 'x, "y".jpg', [(20, 20, 100, 180)])
+    run(workspace)
+    rows = list(csv.reader((workspace.root / "output/keypoints.csv").open(encoding="utf-8", newline="")))
+    assert {len(row) for row in rows} == {6} and rows[0] == ["image", "person", "keypoint", "x", "y", "score"]
+    assert 'x, "y".jpg' in {row[0] for row in rows}
+
+
 def test_debug_writes_sheets_and_cuts_and_their_loss_is_noticed(workspace: Workspace) -> None:
     debug = config_with(DEBUG={"DEBUG": True})
     run(workspace, config=debug)
@@ -272,10 +486,25 @@ def test_debug_writes_sheets_and_cuts_and_their_loss_is_noticed(workspace: Works
         assert files == ["a-0.jpg", "a-1.jpg", "é/b c-0.jpg"]
     cut = read_image(workspace.root / "cuts/a-1.jpg")
     assert read_image(workspace.root / "output/inspect/a-1.jpg").shape == cut.shape
-    (workspace.root / "output/debug/a-1.jpg").unlink()
-    assert run(workspace, config=debug).counts.processed == 1
-    assert (workspace.root / "output/debug/a-1.jpg").exists()
+    for folder in ("debug", "inspect"):
+        (workspace.root / f"output/{folder}/a-1.jpg").unlink()
+        assert run(workspace, config=debug).counts.processed == 1
+        assert (workspace.root / f"output/{folder}/a-1.jpg").exists()
     assert run(workspace, config=config_with()).counts.processed == 0
+
+
+def test_debug_pictures_of_people_who_are_gone_go_too(workspace: Workspace) -> None:
+    debug = config_with(DEBUG={"DEBUG": True})
+    run(workspace, config=debug)
+    write_photo(workspace, "a.jpg", [(20, 20, 100, 180)])
+    run(workspace, config=debug)
+    for folder in ("output/debug", "output/inspect"):
+        assert [path.name for path in (workspace.root / folder).glob("*.jpg")] == ["a-0.jpg"]
+
+
+def test_debug_off_writes_nothing_whatever_its_switches_say(workspace: Workspace) -> None:
+    run(workspace)
+    assert not (workspace.root / "output/debug").exists() and not (workspace.root / "output/inspect").exists()
 
 
 def test_batches_cross_images_have_a_fixed_size_and_give_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
@@ -332,8 +561,9 @@ def test_colliding_coco_ids_are_refused_and_all_else_is_written(workspace: Works
 
 
 def test_a_crash_keeps_what_is_done(workspace: Workspace) -> None:
+    first = workspace.path(workspace.poses_file("a.jpg"))
     with pytest.raises(RuntimeError):
-        run(workspace, CrashingEstimator())
+        run(workspace, CrashingEstimator(written=first.exists))
     assert json.loads((workspace.root / "reports/hrn-stage.json").read_text())["state"] == "stopped"
     assert not list(workspace.root.rglob(".tmp-*"))
     report = run(workspace)
@@ -367,3 +597,75 @@ def test_death_at_any_write_point_leaves_a_workspace_that_a_rerun_completes(
         assert workspace_bytes(disturbed) == wanted, f"write point {point}"
         point += 1
     assert point >= 15
+
+
+def test_death_and_a_rerun_with_the_old_options(workspace: Workspace, tmp_path: Path) -> None:
+    """Debug pictures of the dead run must not pass for those of the rerun."""
+    old = config_with(DEBUG={"DEBUG": True})
+    new = config_with(DEBUG={"DEBUG": True}, TEST={"FLIP_TEST": True}, DATASET={"COLOR_RGB": False})
+    run(workspace, config=old)
+    wanted = workspace_bytes(workspace.root)
+    point, died = 0, True
+    while died:
+        disturbed = tmp_path / "disturbed"
+        shutil.rmtree(disturbed, ignore_errors=True)
+        shutil.copytree(workspace.root, disturbed)
+        died = dies_at_write(lambda root=disturbed: run(Workspace(root), config=new), point, after=True)
+        run(Workspace(disturbed), config=old)
+        assert workspace_bytes(disturbed) == wanted, f"write point {point}"
+        point += 1
+    assert point > 10
+
+
+def corrected_poses(workspace: Workspace) -> Path:
+    """a.jpg's poses as a person has left them: some keypoints are left out."""
+    run(workspace)
+    person = poses_of(workspace, "a.jpg").people[0]
+    fewer = person.model_copy(update={"keypoints": person.keypoints[3:9]})
+    path = workspace.root / "output/poses/a.json"
+    write_record(path, poses_of(workspace, "a.jpg").model_copy(update={"corrected": True, "people": (fewer,)}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "hint"),
+    [
+        ('"corrected": true,', '"corrected": true,,', "mend"),
+        ('"score": 0.75', '"scre": 0.75', "mend"),
+        ('"left_hip"', '"left_hipp"', "did you mean left_hip?"),
+    ],
+)
+def test_corrected_poses_with_a_typing_mistake_are_not_overwritten(
+    workspace: Workspace, typed: str, meant: str, hint: str
+) -> None:
+    path = corrected_poses(workspace)
+    assert typed in path.read_text()
+    path.write_text(path.read_text().replace(typed, meant))
+    kept = path.read_bytes()
+    (failure,) = run(workspace, overwrite=True).failures
+    assert failure.file == "images/a.jpg" and "corrected record with a" in failure.reason and hint in failure.remedy
+    assert path.read_bytes() == kept
+
+
+def test_keypoints_left_out_are_zeros_for_coco(workspace: Workspace) -> None:
+    corrected_poses(workspace)
+    run(workspace)
+    rows = json.loads((workspace.root / "output/keypoints.coco.json").read_text())
+    (row,) = [row for row in rows if row["image_id"] == image_id("a.jpg")]
+    points = np.array(row["keypoints"]).reshape(16, 3)
+    assert (points[[0, 1, 2]] == 0).all() and (points[9:] == 0).all() and (points[3:9, 2] == SCORE).all()
+
+
+def test_a_person_without_a_cut_sends_back_to_yolo_stage(workspace: Workspace) -> None:
+    annot = read_annot(workspace.root / "annots/a.json")
+    assert annot is not None
+    people = (annot.people[0], annot.people[1].model_copy(update={"cut": None}))
+    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"corrected": True, "people": people}))
+    (failure,) = run(workspace).failures
+    assert "person 1 has no cut yet" in failure.reason and "yolo-stage" in failure.remedy
+
+
+def test_debug_without_a_picture_to_write_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    config = config_with(DEBUG={"DEBUG": True, "SAVE_HEATMAPS_PRED": False, "SAVE_BATCH_IMAGES_PRED": False})
+    estimate_poses(EstimateOptions(workspace, config), plan_with(MarkerEstimator(), config))
+    assert "DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED" in capsys.readouterr().err

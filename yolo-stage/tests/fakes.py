@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,22 +41,48 @@ class ColourDetector:
         return people
 
 
+@dataclass
 class CrashingDetector(ColourDetector):
-    """Fails at the third batch, as a driver does."""
+    """Fails at the third batch, as a driver does, when the first two have been written."""
+
+    written: Callable[[], bool] = lambda: True
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         if len(self.batch_sizes) == 2:
-            raise RuntimeError("the device is gone")
+            self.fail()
         return super().detect(batch)
 
+    def fail(self) -> None:
+        wait_for(self.written)
+        raise RuntimeError("the device is gone")
 
-class InterruptedDetector(ColourDetector):
+
+class InterruptedDetector(CrashingDetector):
     """The user presses Ctrl-C at the third batch."""
 
+    def fail(self) -> None:
+        wait_for(self.written)
+        raise KeyboardInterrupt
+
+
+@dataclass
+class SlowDetector(ColourDetector):
+    """Takes its time, and notes at every batch what `watched` says."""
+
+    watched: Callable[[], int] = lambda: 0
+    noted: list[int] = field(default_factory=list)
+
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        if len(self.batch_sizes) == 2:
-            raise KeyboardInterrupt
+        time.sleep(0.05)
+        self.noted.append(self.watched())
         return super().detect(batch)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 class CrowdDetector(ColourDetector):

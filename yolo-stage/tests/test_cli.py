@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from conftest import random_parameters, write_weights
 from fakes import RED, photo, save
 
+from pose_contract.records import RunReport
 from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
+from yolo_stage.model_files import DetectorPlan
+from yolo_stage.options import DetectOptions
+from yolo_stage.pipeline import detect_people
 
 COMMAND = Path(sys.executable).parent / "yolo-stage"
 
@@ -50,12 +55,14 @@ def test_the_originals_command_line(place: Path) -> None:
     ("flags", "code", "message"),
     [
         (["--workspace", "nowhere"], 2, "no folder nowhere/images"),
-        (["--batch_size", "0"], 2, "--batch_size: expected 1 or more, got 0"),
+        (["--batch_size", "0"], 2, "--batch_size: expected 1 to 1024, got 0"),
         (["--image_folder", "/one/images", "--cut_folder", "/two/cuts"], 2, "no common parent"),
         (["--weights_path", "gone.weights"], 4, "no weights file gone.weights"),
         (["--model_def", "gone.cfg"], 4, "gone.cfg"),
         (["--class_path", "gone.names"], 4, "gone.names"),
         (["--img_size", "100"], 2, "multiple of 32"),
+        (["--img_size", "1000000"], 2, "multiple of 32 up to 4096"),
+        (["--batch_size", "1000000000"], 2, "--batch_size: expected 1 to 1024"),
     ],
 )
 def test_exit_codes_and_messages(
@@ -64,6 +71,45 @@ def test_exit_codes_and_messages(
     assert main([*MODEL, *flags]) == code
     printed = capsys.readouterr().err
     assert message in printed and "->" in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "field", "value"),
+    [
+        ([], "conf_thres", 0.9),
+        ([], "max_people", 0),
+        (["--nms_thres", "0.6"], "nms_thres", 0.6),
+        (["--cut_scale", "1.5"], "cut_scale", 1.5),
+        (["--max_people", "3"], "max_people", 3),
+        (["--batch_size", "4"], "batch_size", 4),
+        (["--n_cpu", "5"], "n_cpu", 5),
+        (["--overwrite"], "overwrite", True),
+        (["--keep_going"], "keep_going", True),
+        (["--quiet"], "quiet", True),
+        (["--img_size", "96"], "model.img_size", 96),
+        (["--device", "cpu"], "model.device", "cpu"),
+        (["--engine", "torch"], "model.engine", "torch"),
+        (["--weights", "published"], "model.weights", "published"),
+        (["--weights_path", "small.weights"], "model.weights_path", Path("small.weights")),
+        (
+            ["--weights_path", "gone", "--checkpoint_model", "small.weights"],
+            "model.weights_path",
+            Path("small.weights"),
+        ),
+    ],
+)
+def test_every_flag_arrives(
+    place: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], field: str, value: object
+) -> None:
+    asked: list[DetectOptions] = []
+
+    def noted(options: DetectOptions, plan: DetectorPlan) -> RunReport:
+        asked.append(options)
+        return detect_people(options, plan)
+
+    monkeypatch.setattr("yolo_stage.pipeline.detect_people", noted)
+    assert main([*MODEL, *flags]) == 0
+    assert attrgetter(field)(asked[0]) == value
 
 
 @pytest.mark.parametrize("flags", [["--no_such_flag"], ["--engine", "tf"], ["--conf_thres", "much"], ["--conf", "0.5"]])

@@ -116,6 +116,7 @@ def test_comments_blanks_aliases_and_crlf_do_not_matter(network_of: NetworkOf, s
 
 def test_rendered_cfg_reads_back(small_cfg: str) -> None:
     sections = parse_sections(small_cfg, "a.cfg")
+    assert "anchors=5,6,10,14,20,30" in render_sections(sections)
     again = parse_sections(render_sections(sections), "a.cfg")
     assert [section.kind for section in again] == [section.kind for section in sections]
     assert again[8].numbers("anchors") == (5, 6, 10, 14, 20, 30)

@@ -52,3 +52,11 @@ def test_sizes_follow_the_picture() -> None:
         return float(draw_boxes(np.zeros((side, side, 3), np.uint8), box, np.array([0.9])).any(axis=2).mean())
 
     assert inked(3000) == pytest.approx(inked(1000), rel=0.1)
+
+
+def test_the_label_tells_the_score_and_the_index() -> None:
+    box = np.array([[20.0, 60, 180, 180]])
+    one, other = (draw_boxes(np.zeros((200, 200, 3), np.uint8), box, np.array([score])) for score in (0.51, 0.98))
+    assert (one[:60] != other[:60]).any() and np.array_equal(one[62:], other[62:])
+    first = draw_boxes(np.zeros((200, 200, 3), np.uint8), np.repeat(box, 2, axis=0), np.array([0.51, 0.51]))
+    assert (first[:60] != one[:60]).any()

@@ -306,7 +306,7 @@ def test_opencv_does_what_torch_refuses(network_of: NetworkOf, small_cfg: str) -
 def test_opencv_refuses_checkpoints_and_cuda(network_of: NetworkOf, small_cfg: str) -> None:
     network = network_of(small_cfg)
     assert opencv_refusal(network, Path("a.pth"), "cpu") == "it reads Darknet weights, not the PyTorch checkpoint a.pth"
-    assert opencv_refusal(network, DARKNET_FILE, "cuda") == "it runs on the CPU only"
+    assert opencv_refusal(network, DARKNET_FILE, "cuda") == "it runs on the CPU only (drop --device cuda)"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,26 @@ def test_explicit_weights_never_fall_back(weights: Path, tmp_path: Path) -> None
         plan_detector(ModelOptions(weights_path=tmp_path / "gone.weights"))
 
 
+def test_lite_weights_stand_in_only_where_nothing_was_asked_for(
+    weights: Path, tmp_path: Path, small_cfg: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite = tmp_path / "lite"
+    monkeypatch.setattr("yolo_stage.model_files.LITE", lite)
+    with pytest.raises(ConfigError, match="no embedded lite weights"):
+        find_model_files(ModelOptions(weights="lite"))
+    lite.mkdir()
+    (lite / "tiny.cfg").write_text(small_cfg)
+    (lite / "tiny.weights").write_bytes(b"x")
+    for options in (ModelOptions(), ModelOptions(weights="lite")):
+        assert find_model_files(options)[:2] == (lite / "tiny.cfg", lite / "tiny.weights")
+    for options in (ModelOptions(weights="published"), ModelOptions(model_def=MODELS / "yolov3.cfg")):
+        with pytest.raises(WeightsError, match=r"yolov3\.weights"):
+            find_model_files(options)
+    (weights / "yolov3.weights").write_bytes(b"x")
+    assert find_model_files(ModelOptions())[1] == weights / "yolov3.weights"
+    assert find_model_files(ModelOptions(weights="lite"))[1] == lite / "tiny.weights"
+
+
 def test_the_plan_holds_all_that_results_depend_on(model: tuple[Path, Path], tmp_path: Path) -> None:
     cfg, path = model
     names = tmp_path / "names"
@@ -79,6 +100,8 @@ def test_the_plan_holds_all_that_results_depend_on(model: tuple[Path, Path], tmp
     plan = plan_detector(options)
     assert (plan.model, plan.person_class, plan.input_size, plan.conf_thres) == ("small", 1, 64, 0.35)
     assert plan.engine == "torch"
+    assert plan.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert plan.model_def_sha256 == hashlib.sha256(cfg.read_bytes()).hexdigest()
     larger = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, img_size=96))
     assert larger.input_size == 96
     assert larger.weights_sha256 == plan.weights_sha256

@@ -18,17 +18,20 @@ from fakes import (
     CrashingDetector,
     CrowdDetector,
     InterruptedDetector,
+    SlowDetector,
     photo,
     plan_with,
     save,
 )
 
-from pose_contract.errors import UsageError
-from pose_contract.images import read_image
-from pose_contract.records import ImageAnnot, RunReport
-from pose_contract.storage import read_annot, write_record
+from pose_contract.errors import UsageError, WorkspaceError
+from pose_contract.images import Picture, decode_image, read_image
+from pose_contract.records import Box, ImageAnnot, Person, RunReport
+from pose_contract.runs import locked
+from pose_contract.storage import read_annot, record_paths, write_record
 from pose_contract.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
+from yolo_stage.boxes import cut_rectangle
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people
 
@@ -66,6 +69,9 @@ def test_every_image_gets_its_files(workspace: Workspace) -> None:
     }  # fmt: skip
     assert (report.counts.images, report.counts.processed, report.counts.people, report.counts.nobody) == (3, 3, 3, 1)
     assert report.state == "finished" and not report.failures
+    stored = json.loads((workspace.root / "reports/yolo-stage.json").read_text())
+    assert (stored["engine"], stored["device"], stored["model"]) == ("fake", "cpu", "fake")
+    assert stored["options"]["conf_thres"] == 0.5 and stored["counts"]["processed"] == 3
 
 
 def test_boxes_are_in_image_pixels_and_people_go_from_left_to_right(workspace: Workspace) -> None:
@@ -115,6 +121,55 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size and modification time, kept from run to run, spare the reading and hashing of every image."""
+    run(workspace)
+    monkeypatch.setattr("yolo_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert run(workspace).counts.skipped == 3
+
+
+def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
+    loaded: list[ColourDetector] = []
+
+    def load() -> ColourDetector:
+        loaded.append(ColourDetector())
+        return loaded[-1]
+
+    options = DetectOptions(workspace=workspace, quiet=True)
+    for _ in range(2):
+        detect_people(options, plan_with(ColourDetector(), load=load))
+    assert [detector.batch_sizes for detector in loaded] == [[1, 1, 1]]
+
+
+def test_a_second_run_is_refused(workspace: Workspace) -> None:
+    with locked(workspace, "yolo-stage"), pytest.raises(WorkspaceError, match="yolo-stage is already running"):
+        run(workspace)
+    assert run(workspace).counts.processed == 3
+
+
+def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stays flat however many images there are: workers + batch_size of them wait, and one more is taken."""
+    for number in range(20):
+        shutil.copy(workspace.root / "images/a.jpg", workspace.root / f"images/n{number}.jpg")
+    decoded: list[int] = []
+
+    def counted(data: bytes) -> Picture:
+        decoded.append(1)
+        return decode_image(data)
+
+    monkeypatch.setattr("yolo_stage.intake.decode_image", counted)
+    detector = SlowDetector(watched=lambda: len(decoded))
+    run(workspace, detector, n_cpu=2, batch_size=2)
+    assert len(detector.noted) == 12
+    assert all(noted - 2 * before <= 2 + 2 + 2 for before, noted in enumerate(detector.noted))
+
+
+def test_the_models_own_threshold_counts_unless_another_is_given(workspace: Workspace) -> None:
+    plan = plan_with(ColourDetector(), conf_thres=0.85)
+    assert detect_people(DetectOptions(workspace=workspace, quiet=True), plan).counts.people == 2
+    assert detect_people(DetectOptions(workspace=workspace, quiet=True, conf_thres=0.3), plan).counts.people == 3
+
+
 @pytest.mark.parametrize(
     ("options", "redone"),
     [
@@ -134,11 +189,23 @@ def test_what_changes_results_is_done_anew_and_nothing_else(
     assert run(workspace, **options).counts.processed == redone
 
 
-def test_other_weights_are_done_anew(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "ef" * 32}, {"engine": "other"}, {"model_def_sha256": "01" * 32}, {"model": "other"},
+        {"precision": "fp16"}, {"person_class": 1}, {"conf_thres": 0.4}, {"input_size": 192},
+    ],
+)  # fmt: skip
+def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, object]) -> None:
     run(workspace)
     options = DetectOptions(workspace=workspace, quiet=True)
-    for change in ({"weights_sha256": "ef" * 32}, {"engine": "other"}, {"model_def_sha256": "01" * 32}):
-        assert detect_people(options, plan_with(ColourDetector(), **change)).counts.processed == 3
+    assert detect_people(options, plan_with(ColourDetector(), **change)).counts.processed == 3
+
+
+def test_another_version_does_all_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(workspace)
+    monkeypatch.setattr("yolo_stage.pipeline.__version__", "9.9.9")
+    assert run(workspace).counts.processed == 3
 
 
 @pytest.mark.parametrize("file", ["annots/a.json", "cuts/a-1.jpg", "inspect/a.jpg"])
@@ -247,12 +314,38 @@ def test_an_image_that_went_bad_takes_its_old_record_along(workspace: Workspace)
     assert left and not [name for name in left if "/a" in name]
 
 
+def test_an_image_behind_a_link_that_dangles_keeps_its_record(workspace: Workspace, tmp_path: Path) -> None:
+    """The disk that it lies on may come back."""
+    path = workspace.root / "images/a.jpg"
+    path.rename(tmp_path / "elsewhere.jpg")
+    path.symlink_to(tmp_path / "elsewhere.jpg")
+    run(workspace)
+    before = (workspace.root / "annots/a.json").read_bytes()
+    (tmp_path / "elsewhere.jpg").rename(tmp_path / "away.jpg")
+    report = run(workspace)
+    assert [failure.file for failure in report.failures] == ["images/a.jpg"]
+    assert (workspace.root / "annots/a.json").read_bytes() == before
+    (tmp_path / "away.jpg").rename(tmp_path / "elsewhere.jpg")
+    assert run(workspace).counts.skipped == 3
+
+
+def test_what_a_killed_run_left_is_swept(workspace: Workspace) -> None:
+    run(workspace)
+    before = workspace_bytes(workspace.root)
+    for folder in ("annots", "cuts", "inspect"):
+        (workspace.root / folder / ".tmp-0123456789abcdef").write_bytes(b"half a file")
+    run(workspace)
+    assert workspace_bytes(workspace.root) == before
+
+
 def test_two_images_that_would_share_outputs(workspace: Workspace) -> None:
     save(workspace.root / "images/a.png", photo({}))
-    save(workspace.root / "images/a.png.jpg", photo({}))
+    save(workspace.root / "images/a.png.jpg", photo({RED: (10, 10, 60, 90)}))
     (failure,) = run(workspace).failures
     assert failure.file == "images/a.png.jpg" and "a.png" in failure.reason and "rename" in failure.remedy
     assert annot_of(workspace, "a.jpg").people and not annot_of(workspace, "a.png").people
+    assert annot_of(workspace, "a.png").image == "images/a.png"
+    assert not (workspace.root / "cuts/a.png-0.jpg").exists()
 
 
 @pytest.mark.parametrize("name", ["n" * 200 + ".jpg", "- -.jpg", "a.b.c.jpg", "ä ö'\"$.jpg", "日本.jpg", "-0.jpg"])
@@ -271,11 +364,12 @@ def test_a_name_too_long_for_its_cut_fails_alone(workspace: Workspace) -> None:
     assert "too long" in failure.reason and "rename" in failure.remedy
 
 
-def test_ignored_files_are_named_and_are_no_failures(workspace: Workspace) -> None:
+def test_ignored_files_are_named_and_are_no_failures(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("film.mp4", "x.heic", ".DS_Store"):
         (workspace.root / "images" / name).write_bytes(b"x")
-    report = run(workspace)
+    report = detect_people(DetectOptions(workspace=workspace), plan_with(ColourDetector()))
     assert report.ignored_files == ("film.mp4", "x.heic") and not report.failures
+    assert "yolo-stage: passed over, no pictures: film.mp4, x.heic\n" in capsys.readouterr().err
 
 
 def test_three_hundred_people(workspace: Workspace) -> None:
@@ -299,9 +393,13 @@ def test_batches_have_a_fixed_size_and_give_the_same_bytes(workspace: Workspace,
 
 
 def test_a_crash_or_ctrl_c_keeps_what_is_done(workspace: Workspace) -> None:
+
+    def written() -> bool:
+        return sum(1 for _ in record_paths(workspace.root / "annots")) == 2
+
     for detector, error, state in (
-        (CrashingDetector(), RuntimeError, "stopped"),
-        (InterruptedDetector(), KeyboardInterrupt, "interrupted"),
+        (CrashingDetector(written=written), RuntimeError, "stopped"),
+        (InterruptedDetector(written=written), KeyboardInterrupt, "interrupted"),
     ):
         with pytest.raises(error):
             run(workspace, detector, overwrite=True, n_cpu=1)
@@ -364,3 +462,71 @@ def test_options_are_checked() -> None:
     ):  # fmt: skip
         with pytest.raises(UsageError, match="expected"):
             replace(good, **change)
+
+
+def correct(workspace: Workspace, **changes: object) -> Path:
+    """a.jpg's annot as a person has left it."""
+    path = workspace.root / "annots/a.json"
+    write_record(path, annot_of(workspace, "a.jpg").model_copy(update={"corrected": True, **changes}))
+    return path
+
+
+def test_a_moved_box_and_an_added_person_get_their_cuts(workspace: Workspace) -> None:
+    run(workspace)
+    first, second = annot_of(workspace, "a.jpg").people
+    moved = second.model_copy(update={"box": Box(x1=100, y1=20, x2=140, y2=90)})
+    added = Person(index=7, score=1, box=Box(x1=60, y1=60, x2=90, y2=150))
+    correct(workspace, people=(first, moved, added))
+    report = run(workspace, overwrite=True)
+    assert not report.failures and report.counts.redrawn == 1
+    people = annot_of(workspace, "a.jpg").people
+    assert [person.box for person in people] == [first.box, moved.box, added.box]
+    assert people[0] == first and [person.index for person in people] == [0, 1, 2]
+    for person in people:
+        assert person.cut is not None
+        x, y, width, height = cut_rectangle(person.box.xyxy, (240, 160), 1.25)
+        assert (person.cut.x, person.cut.y, person.cut.width, person.cut.height) == (x, y, width, height)
+        assert read_image(workspace.root / person.cut.file).shape == (height, width, 3)
+    assert run(workspace, overwrite=True).counts.skipped == 1
+    (workspace.root / "cuts/a-2.jpg").unlink()
+    assert run(workspace).counts.redrawn == 1
+    assert (workspace.root / "cuts/a-2.jpg").is_file()
+
+
+def test_a_corrected_box_outside_the_picture_is_named(workspace: Workspace) -> None:
+    run(workspace)
+    path = correct(workspace, people=(Person(index=0, score=1, box=Box(x1=500, y1=20, x2=540, y2=90)),))
+    kept = path.read_bytes()
+    (failure,) = run(workspace).failures
+    assert "person 0 has a box without area" in failure.reason and "240 x 160" in failure.remedy
+    assert path.read_bytes() == kept
+
+
+def test_a_corrected_record_with_a_typing_mistake_is_not_overwritten(workspace: Workspace) -> None:
+    run(workspace)
+    path = correct(workspace)
+    path.write_text(path.read_text().replace('"corrected": true,', '"corrected": true,,'))
+    kept = path.read_bytes()
+    (failure,) = run(workspace, overwrite=True).failures
+    assert failure.file == "images/a.jpg" and "corrected record with a mistake" in failure.reason
+    assert path.read_bytes() == kept
+
+
+def test_a_name_that_is_no_text_fails_alone(workspace: Workspace) -> None:
+    source = workspace.root / "images/a.jpg"
+    shutil.copy(source, Path(os.fsdecode(os.fsencode(source.parent) + b"/bad\xff.jpg")))
+    report = run(workspace)
+    (failure,) = report.failures
+    assert failure.file == "images/bad\\xff.jpg" and "UTF-8" in failure.reason
+    assert (report.counts.images, report.counts.processed, report.counts.failed) == (4, 3, 1)
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_and_an_endless_picture_fail_alone(workspace: Workspace) -> None:
+    os.mkfifo(workspace.root / "images/pipe.jpg")
+    from PIL import Image
+
+    Image.new("L", (1, 70_000)).save(workspace.root / "images/long.png")
+    report = run(workspace)
+    assert {failure.file for failure in report.failures} == {"images/pipe.jpg", "images/long.png"}
+    assert report.counts.processed == 3

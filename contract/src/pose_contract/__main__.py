@@ -11,6 +11,12 @@ from pathlib import Path
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
 from pose_contract.exits import run_command
 
+COMMANDS = {
+    "status": "what is done and what is to do",
+    "verdict": "exit 3 if a report lists failures",
+    "found": "per photo: how many people, and where the picture is",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one of the sub-commands; the exit codes are those of the stages."""
@@ -19,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     weights = commands.add_parser("weights", help="fetch and verify published weights")
     weights.add_argument("names", nargs="*", metavar="NAME")
     weights.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
-    for name, text in (("status", "what is done and what is to do"), ("verdict", "exit 3 if a report lists failures")):
+    for name, text in COMMANDS.items():
         commands.add_parser(name, help=text).add_argument("workspace", type=Path)
     commands.add_parser("schema", help="write the records' JSON schemas").add_argument("folder", type=Path)
     args = parser.parse_args(argv)
@@ -38,6 +44,11 @@ def _run(args: argparse.Namespace) -> int:
         from pose_contract.workspace import Workspace
 
         print(status_table(workspace_status(Workspace(args.workspace))))
+    elif args.command == "found":
+        from pose_contract.summary import found_lines
+        from pose_contract.workspace import Workspace
+
+        print("\n".join(found_lines(Workspace(args.workspace))))
     else:
         return _verdict(args.workspace)
     return DONE

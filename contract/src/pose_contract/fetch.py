@@ -33,11 +33,15 @@ LOG_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a mirror is believed in: `tries` in a row without headway, with a pause that doubles in between."""
+    """How long a mirror is believed in: `tries` in a row without headway, with a pause that doubles in between.
+
+    One that has never sent a byte gets only `first_tries`: a network that swallows packets must not cost minutes.
+    """
 
     tries: int = 3
+    first_tries: int = 2
     pause_seconds: float = 1.0
-    timeout_seconds: float = 30.0
+    timeout_seconds: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ def _fill_from_mirrors(weights: PublishedWeights, part: FileIO, progress: Displa
 def _fill_from(url: str, weights: PublishedWeights, part: FileIO, progress: Display, patience: Patience) -> None:
     """One mirror, with retries. A connection that breaks now and then is no reason to give up on 250 MB."""
     inherited = size_of(part) > 0
-    furthest, failed_tries = size_of(part), 0
+    begun = furthest = size_of(part)
+    failed_tries = 0
     while True:
         try:
             receive_rest(url, part, weights.size_bytes, patience.timeout_seconds, progress.received)
@@ -170,9 +175,10 @@ def _fill_from(url: str, weights: PublishedWeights, part: FileIO, progress: Disp
             inherited = inherited and size_of(part) > 0
             failed_tries = 1 if size_of(part) >= furthest + HEADWAY_BYTES else failed_tries + 1
             furthest = max(furthest, size_of(part))
-            if not failure.again or failed_tries >= patience.tries:
+            tries = patience.tries if furthest > begun else min(patience.tries, patience.first_tries)
+            if not failure.again or failed_tries >= tries:
                 raise
-            progress.say(f"{weights.name}: {failure.reason}; trying again")
+            progress.say(f"{weights.name}: {failure.reason}; trying again ({failed_tries + 1} of {tries})")
             time.sleep(patience.pause_seconds * 2 ** (failed_tries - 1))
 
 

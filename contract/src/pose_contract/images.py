@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     Image,
-    ImageCms,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -24,7 +24,20 @@ from pose_contract.storage import write_bytes
 
 Picture = NDArray[np.uint8]
 
+# What each EXIF orientation asks for. ImageOps.exif_transpose would also write the EXIF anew, which fails where any
+# other tag is odd, and the picture would stay on its side.
+TURNS: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 MAX_PIXELS = 200_000_000
+MAX_SIDE = 65_500  # pixels; JPEG, in which cuts and pictures are written, has no more
 # Only these decoders ever see a user's file; importing them is what makes Pillow know them.
 FORMATS = tuple(
     plugin.format
@@ -60,9 +73,12 @@ def read_image_bytes(path: Path) -> bytes:
         ImageError: the file cannot be read.
     """
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/")
+        if not stat.S_ISREG(kind):  # a pipe would keep us waiting for ever, a device would never end
+            raise ImageError("is a pipe, a socket or a device, not a picture", "take it out of images/")
         return path.read_bytes()
-    except IsADirectoryError:
-        raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/") from None
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None
@@ -86,6 +102,11 @@ def decode_image(data: bytes) -> Picture:
                     f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
                     "shrink the picture first",
                 )
+            if max(opened.size) > MAX_SIDE:
+                raise ImageError(
+                    f"is {opened.width} x {opened.height}; no side may be over {MAX_SIDE} pixels",
+                    "shrink the picture first, or cut it into parts",
+                )
             opened.load()
             return np.ascontiguousarray(_to_rgb(_upright(opened)))
     except UnidentifiedImageError:
@@ -100,9 +121,10 @@ def decode_image(data: bytes) -> Picture:
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
+        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # damaged EXIF says nothing about orientation, and the pixels are fine
-        return picture
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_rgb(picture: Image.Image) -> Picture:
@@ -117,11 +139,6 @@ def _to_rgb(picture: Image.Image) -> Picture:
         return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
     if picture.mode.startswith("I") or picture.mode == "F":
         return _from_wide_grey(np.asarray(picture))
-    if picture.mode == "LAB":
-        lab_to_rgb = ImageCms.buildTransform(
-            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-        )
-        picture = ImageCms.applyTransform(picture, lab_to_rgb) or picture
     return np.asarray(picture.convert("RGB"))
 
 

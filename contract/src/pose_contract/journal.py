@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pose_contract.errors import ImageError, StageError
-from pose_contract.progress import Progress
+from pose_contract.progress import Progress, printable
 from pose_contract.records import Counts, Failure, RunReport
 from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
@@ -66,8 +66,8 @@ class RunLog:
     def complain(self, file: str, error: StageError) -> None:
         """Something that is no image could not be done."""
         with self._lock:
-            self.failures.append(Failure(file=file, reason=error.reason, remedy=error.remedy))
-        self.progress.say(f"{self.stage}: {file} {error}")
+            self.failures.append(Failure(file=printable(file), reason=error.reason, remedy=error.remedy))
+        self.progress.say(f"{self.stage}: {printable(file)} {error}")
 
     def settle(self, file: str, image: Settled) -> None:
         """One image needed no work."""

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import Any
 
 LOG_EVERY_SECONDS = 5.0
+
+
+def tell(text: str) -> None:
+    """Prints a line to the log. That its reader has gone, or its disk is full, is no reason to end a night's run."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def printable(name: str) -> str:
+    """A file name as it can be shown and stored: bytes that are no text, and control characters, are escaped."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 class Progress:
@@ -17,10 +32,12 @@ class Progress:
         self._stage = stage
         self._total = total
         self._done = 0
-        self._skipped = 0
-        self._started = self._logged = time.monotonic()
+        self._worked = 0
+        self._first: float | None = None
+        self._logged = time.monotonic()
         self._bar: Any = None
         self._quiet = quiet
+        self._lock = threading.Lock()
         if not quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -28,26 +45,42 @@ class Progress:
 
     def step(self, worked: bool = True) -> None:
         """One more image is settled; `worked` tells whether it took the network or was merely skipped."""
-        self._done += 1
-        self._skipped += not worked
+        now = time.monotonic()
+        with self._lock:
+            self._done += 1
+            if worked and self._first is None:
+                self._first = now
+            elif worked:
+                self._worked += 1
+            due = now - self._logged >= LOG_EVERY_SECONDS
+            if due:
+                self._logged = now
         if self._bar is not None:
-            self._bar.update(1)
-        elif not self._quiet and time.monotonic() - self._logged >= LOG_EVERY_SECONDS:
-            self._logged = time.monotonic()
-            print(self.line(self._logged - self._started), file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                self._bar.update(1)
+        elif due and not self._quiet:
+            tell(self.line(now))
 
-    def line(self, seconds: float) -> str:
-        """The line for a log after `seconds`; the time left is reckoned from the images that took work."""
-        rate = (self._done - self._skipped) / seconds if seconds > 0 else 0.0
-        left = f", {_clock((self._total - self._done) / rate)} left" if rate > 0 else ""
-        return f"{self._stage}: {self._done}/{self._total} images, {rate:.2f} images/s{left}"
+    def line(self, now: float) -> str:
+        """The line for a log at `now` (time.monotonic()).
+
+        Rate and time left are reckoned from the first image that took work on, so that loading the network, and
+        images that are skipped, do not count.
+        """
+        seconds = now - self._first if self._first is not None else 0.0
+        text = f"{self._stage}: {self._done}/{self._total} images"
+        if not self._worked or seconds <= 0:
+            return text
+        rate = self._worked / seconds
+        return f"{text}, {rate:.2f} images/s, {_clock((self._total - self._done) / rate)} left"
 
     def say(self, text: str) -> None:
         """Prints a line without breaking the bar."""
         if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
+            with contextlib.suppress(OSError):
+                self._bar.write(text, file=sys.stderr)
         elif not self._quiet:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
 
     def __enter__(self) -> Progress:
         return self

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-SCHEMA_VERSION = 1
+SURE_SCORE = 0.2
+"""Keypoints from this score on count in a person's score, as in HRNet's COCO evaluation."""
 
 Coordinate = Annotated[float, Field(allow_inf_nan=False), AfterValidator(lambda value: round(value, 3) + 0.0)]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(lambda value: round(value, 4))]
@@ -49,12 +50,15 @@ class Cut(Record):
 
 
 class Person(Record):
-    """One detected person; `score` is objectness times class probability."""
+    """One detected person; `score` is objectness times class probability.
+
+    A person whom somebody adds by hand needs no `cut`: yolo-stage makes it.
+    """
 
     index: int = Field(ge=0)
     score: Score
     box: Box
-    cut: Cut
+    cut: Cut | None = None
 
 
 class MadeBy(Record):

@@ -6,7 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
-from pose_contract.errors import UsageError
+from pose_contract.errors import ImageError, UsageError
+from pose_contract.images import read_image_bytes
 from pose_contract.records import ImageAnnot, ImagePoses
 from pose_contract.runs import SeenFiles
 from pose_contract.storage import read_annot, read_poses, read_report, record_paths
@@ -20,7 +21,10 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     """Counts per stage over `COLUMNS`; `nobody` are those of the done ones in which nobody is.
 
     What counts is the pictures and records as they lie there; options that a next run may change do not.
+    Raises UsageError where there is no such workspace.
     """
+    if not workspace.root.is_dir():
+        raise UsageError(f"no workspace {workspace.root}", f"create it: make workspace WORKSPACE={workspace.root}")
     seen = SeenFiles(workspace)
     try:
         names = list_images(workspace).names
@@ -73,8 +77,8 @@ def _same_image(workspace: Workspace, seen: SeenFiles, annot: ImageAnnot) -> boo
     known = seen.known(annot.image)
     if known is None:
         try:
-            known = hashlib.sha256(workspace.path(annot.image).read_bytes()).hexdigest()
-        except OSError:
+            known = hashlib.sha256(read_image_bytes(workspace.path(annot.image))).hexdigest()
+        except ImageError:
             return False
     return known == annot.image_sha256
 

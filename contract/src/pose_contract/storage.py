@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from pose_contract.workspace import TEMPORARY_PREFIX, Workspace, numbered_files_
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
+CORRECTED = re.compile(rb'"corrected"\s*:\s*true')
 NAME_IS_TO_BLAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EILSEQ, errno.EINVAL}
 
 
@@ -94,6 +96,32 @@ def parse_record(data: bytes, kind: type[AnyRecord]) -> AnyRecord | None:
         return None
 
 
+def parse_kept_record(data: bytes, kind: type[AnyRecord]) -> AnyRecord | None:
+    """As `parse_record`, but a damaged record that says "corrected" is a person's work and not to be made anew.
+
+    Raises:
+        ImageError: such a record; says where the mistake is.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        if not CORRECTED.search(data):
+            return None
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        mistake = f"{where}: {first['msg']}" if where else first["msg"]
+        raise ImageError(f"has a corrected record with a mistake: {mistake}", "mend the record, or delete it") from None
+
+
+def read_kept_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    """`parse_kept_record` for a file; None where it is missing. Raises ImageError."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    return parse_kept_record(data, kind)
+
+
 def read_annot(path: Path) -> ImageAnnot | None:
     """One image's people, or None."""
     return read_record(path, ImageAnnot)
@@ -140,7 +168,7 @@ def numbered_files(workspace: Workspace, folder: str, name: str) -> dict[int, Pa
 
 def record_paths(folder: Path) -> Iterator[Path]:
     """All record files below a folder, in sorted order."""
-    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith("."))
+    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
 
 
 def sweep_temporaries(folder: Path) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
-from pose_contract.records import RunReport
+from pose_contract.progress import tell
+from pose_contract.records import SURE_SCORE, RunReport
+from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
 
 SHOWN_FAILURES = 10
@@ -18,14 +20,31 @@ def conclude(report: RunReport, workspace: Workspace, quiet: bool, keep_going: b
 
 
 def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
-    """One line of counts, the failures with their remedies, and where the report lies; `quiet` leaves the failures."""
+    """One line of counts and where the failures stand; `quiet` leaves only the failures, which nobody has seen yet."""
     if not quiet:
-        print(summary_line(report), file=sys.stderr)
+        tell(summary_line(report))
+        if report.failures:
+            tell(f"  failures, with what helps: {workspace.report_path(report.stage)}")
+        return
     for failure in report.failures[:SHOWN_FAILURES]:
-        print(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}", file=sys.stderr)
+        tell(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}")
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
-        print(f"  and {rest} more: see {workspace.report_path(report.stage)}", file=sys.stderr)
+        tell(f"  and {rest} more: see {workspace.report_path(report.stage)}")
+
+
+def found_lines(workspace: Workspace) -> Iterator[str]:
+    """Per photo: how many people, how many of their keypoints are sure, and where the picture is."""
+    for path in record_paths(workspace.path(workspace.output) / "poses"):
+        poses = read_poses(path)
+        if poses is None:
+            continue
+        name = workspace.image_name(poses.image)
+        points = [point for person in poses.people for point in person.keypoints]
+        sure = sum(point.score >= SURE_SCORE for point in points)
+        people = f"{len(poses.people)} {'person' if len(poses.people) == 1 else 'people'}"
+        keypoints = f", {sure} of {len(points)} keypoints sure" if points else ""
+        yield f"{name}: {people}{keypoints} -> {workspace.path(workspace.final_file(name))}"
 
 
 def summary_line(report: RunReport) -> str:

@@ -79,8 +79,8 @@ def chosen_weights(names: Sequence[str], trust: bool) -> tuple[PublishedWeights,
 
 
 def weights_folder() -> Path:
-    """Where weights lie: POSE_WEIGHTS, else ./weights."""
-    return Path(os.environ.get("POSE_WEIGHTS") or "weights")
+    """Where weights lie: POSE_WEIGHTS, else ./weights; absolute, so that a message says where."""
+    return Path(os.environ.get("POSE_WEIGHTS") or "weights").absolute()
 
 
 def find_published(name: str) -> Path | None:
@@ -141,6 +141,15 @@ def missing_weights_error(name: str, looked_in: Sequence[Path]) -> WeightsError:
     """
     places = "".join(f"\n     {path}{_what_lies_there(name, path)}" for path in looked_in)
     return WeightsError(f"The weights {name} are missing; looked for{places}", _how_to_get(name))
+
+
+def how_to_replace(path: Path) -> str:
+    """What helps against a damaged weights file: only a published one can be fetched again."""
+    known = next((weights for weights in published_weights() if weights.name == path.name), None)
+    if known is None:
+        return "copy the file again from where it came, or give another"
+    name = "" if known.default else f" NAME={known.name}"
+    return f"delete the file and fetch it again: make weights{name}"
 
 
 def _what_lies_there(name: str, path: Path) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pose_contract.errors import UsageError
+from pose_contract.progress import printable
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 DEFAULT_CONFIG = "w32_256x256_adam_lr1e-3.yaml"
@@ -107,17 +108,18 @@ def stem_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class ImageListing:
-    """What lies in images/: names of pictures in sorted order, and files that are no pictures."""
+    """What lies in images/, in sorted order: names of pictures, files that are no pictures, names that are no text."""
 
     names: tuple[str, ...]
     ignored: tuple[str, ...]
+    unreadable_names: tuple[str, ...] = ()
 
 
 def list_images(workspace: Workspace) -> ImageListing:
     """Finds the pictures in images/ and its sub-folders; dot files and dot folders are passed over.
 
     A folder or a dangling link that is named like a picture is listed as a picture, so that it is reported as a
-    failure and not silently lost.
+    failure and not silently lost. A link to a folder that it lies in is not followed.
 
     Raises:
         UsageError: images/ is missing or holds no picture; nothing must then be removed as stale.
@@ -127,23 +129,45 @@ def list_images(workspace: Workspace) -> ImageListing:
         raise UsageError(f"no folder {folder}", f"create it and put photos in: mkdir -p '{folder}'")
     names: list[str] = []
     ignored: list[str] = []
+    unreadable: list[str] = []
+    above = {str(folder): frozenset({_identity(folder)})}
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_unreadable):
         inside = Path(parent).relative_to(folder).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
-        folders[:] = sorted(entry for entry in folders if not entry.startswith("."))
         pictures = [entry for entry in folders if is_image_name(entry)]
-        folders[:] = [entry for entry in folders if entry not in pictures]
+        folders[:] = sorted(entry for entry in folders if not entry.startswith(".") and entry not in pictures)
+        for entry in tuple(folders):
+            identity = _identity(Path(parent, entry))
+            if identity in above[parent]:
+                folders.remove(entry)
+                ignored.append(f"{prefix}{entry}/")
+            above[os.path.join(parent, entry)] = above[parent] | {identity}  # noqa: PTH118 - os.walk's own spelling
         for entry in (*files, *pictures):
             if not entry.startswith("."):
-                (names if is_image_name(entry) else ignored).append(prefix + entry)
-    if not names:
+                kind = ignored if not is_image_name(entry) else names if is_text(prefix + entry) else unreadable
+                kind.append(printable(prefix + entry) if kind is not names else prefix + entry)
+    if not names and not unreadable:
         found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
         raise UsageError(f"no picture in {folder}{found}", "put photos in: .jpg .jpeg .png .webp .bmp .tif")
-    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)))
+    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _refuse_unreadable(error: OSError) -> None:
     raise UsageError(f"cannot look into {error.filename}: {error.strerror}", f"chmod u+rx '{error.filename}'")
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name is UTF-8, so that a record can hold it; old archives bring others along."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_image_name(name: str) -> bool:

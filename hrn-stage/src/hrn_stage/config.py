@@ -168,6 +168,8 @@ def _config_error(error: ValidationError, path: Path, overridden: frozenset[str]
         expected = str(first["ctx"]["expected"])
     elif first["type"] == "greater_than_equal":
         expected = f"{first['ctx']['ge']} or more"
+    elif first["type"] == "less_than_equal":
+        expected = f"{first['ctx']['le']} or less"
     else:
         expected = _EXPECTED.get(first["type"], first["msg"])
     return ConfigError(f"{source}: {dotted}: expected {expected}, got {got}", f"correct {dotted}")
@@ -188,7 +190,7 @@ def _source(dotted: str, path: Path, overridden: frozenset[str]) -> str:
 
 def _unknown_key(source: str, dotted: str) -> ConfigError:
     near = _nearest_key(dotted)
-    remedy = f"did you mean {near}?" if near else "take the key out; docs list the known ones"
+    remedy = f"did you mean {near}?" if near else "take the key out; the workspace template has the usual ones"
     return ConfigError(f"{source}: unknown key {dotted}", remedy)
 
 

@@ -59,7 +59,7 @@ class StageConfig(Section):
     NUM_BRANCHES: Count
     BLOCK: Literal["BASIC", "BOTTLENECK"] = "BASIC"
     NUM_BLOCKS: tuple[Count, ...]
-    NUM_CHANNELS: tuple[Count, ...]
+    NUM_CHANNELS: tuple[Annotated[int, Field(strict=True, ge=1, le=4096)], ...]
     FUSE_METHOD: Literal["SUM"] = "SUM"
 
     @model_validator(mode="after")
@@ -170,7 +170,7 @@ class TestConfig(Section):
 
     BATCH_SIZE_PER_GPU: Count = 32
     BBOX_THRE: Number = 1.0
-    BLUR_KERNEL: Count = 11
+    BLUR_KERNEL: Annotated[int, Field(strict=True, ge=1, le=101)] = 11
     COCO_BBOX_FILE: Text = ""
     DECODE: Literal["quarter", "dark"] = "quarter"
     FLIP_TEST: Truth = False

@@ -38,10 +38,13 @@ def _pair(value: Any) -> Any:
     return value
 
 
+MAX_SIDE = 4096  # pixels of network input; more is a slip of the keyboard, and no machine has the memory
+
 Whole = Annotated[int, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number_written_as_text)]
 Truth = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]
-Size = Annotated[tuple[Count, Count], BeforeValidator(_pair)]
+Side = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 Gpus = Annotated[tuple[Whole, ...], BeforeValidator(_gpu_numbers)]

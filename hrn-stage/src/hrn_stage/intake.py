@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from hrn_stage import STAGE
 from hrn_stage.draw import DrawStyle
 from hrn_stage.people import Gathering, prepare_person
 from hrn_stage.results import DebugPictures, final_comment
+from hrn_stage.skeletons import skeleton_named
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture, read_image, read_image_bytes, read_jpeg_comment
 from pose_contract.journal import Settled
 from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
 from pose_contract.runs import SeenFiles, is_current
-from pose_contract.storage import parse_record
+from pose_contract.storage import parse_kept_record
 from pose_contract.workspace import Workspace
 
 AGAIN = "run yolo-stage again"
@@ -65,7 +67,7 @@ class Intake:
         return Gathering(name, annot, annot_sha256, people)
 
     def _annot(self, path: Path, data: bytes) -> ImageAnnot:
-        annot = parse_record(data, ImageAnnot)
+        annot = parse_kept_record(data, ImageAnnot)
         if annot is None:
             raise ImageError("is a damaged annot, or one of another version", f"delete {path} and {AGAIN}")
         images = f"{self.workspace.images}/"
@@ -76,9 +78,12 @@ class Intake:
 
     def _require_same_image(self, annot: ImageAnnot) -> None:
         """The picture that the boxes were found in is still the one in images/."""
+        path = self.workspace.path(annot.image)
+        if not path.exists() and not path.is_symlink():
+            raise ImageError("is gone", f"{AGAIN}: it takes the outputs of photos that are gone along")
         sha256 = self.seen.known(annot.image)
         if sha256 is None:
-            sha256 = self.seen.sha256(annot.image, read_image_bytes(self.workspace.path(annot.image)))
+            sha256 = self.seen.sha256(annot.image, read_image_bytes(path))
         if sha256 == annot.image_sha256:
             return
         if annot.corrected:
@@ -92,12 +97,13 @@ class Intake:
             record = self.workspace.path(self.workspace.poses_file(name)).read_bytes()
         except OSError:
             return None
-        poses = parse_record(record, ImagePoses)
+        poses = parse_kept_record(record, ImagePoses)
         if poses is None:
             return None
         files = self.debug.files(self.workspace, name, len(annot.people))
         wanted = self.made_by.model_copy(update={"annot_sha256": annot_sha256})
         if poses.corrected:
+            _require_known_keypoints(poses)
             if poses.image_sha256 != annot.image_sha256:
                 self.say(f"{STAGE}: {name} has changed, its corrected poses are kept as they are")
         elif self.overwrite or not is_current(poses.made_by, wanted, files):
@@ -108,8 +114,19 @@ class Intake:
         return Redraw(name, poses, record)
 
 
+def _require_known_keypoints(poses: ImagePoses) -> None:
+    known = skeleton_named(poses.skeleton).keypoints
+    for point in (point for person in poses.people for point in person.keypoints):
+        if point.name not in known:
+            near = difflib.get_close_matches(point.name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise ImageError(f"has a corrected record with a keypoint {point.name!r}", hint)
+
+
 def read_cut(workspace: Workspace, person: Person) -> Picture:
     """One person's cut. Raises ImageError naming the cut."""
+    if person.cut is None:
+        raise ImageError(f"has an annot whose person {person.index} has no cut yet", AGAIN)
     try:
         return read_image(workspace.path(person.cut.file))
     except ImageError as error:

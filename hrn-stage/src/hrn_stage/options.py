@@ -11,6 +11,8 @@ from hrn_stage.draw import DrawStyle
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace, default_root
 
+MAX_BATCH = 1024
+
 
 @dataclass(frozen=True)
 class EstimateOptions:
@@ -26,13 +28,14 @@ class EstimateOptions:
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
-        if self.batch_size is not None and self.batch_size < 1:
-            raise UsageError(f"--batch_size: expected 1 or more, got {self.batch_size}", "see hrn-stage --help")
+        if not 1 <= self.people_per_batch <= MAX_BATCH:
+            reason = f"--batch_size: expected 1 to {MAX_BATCH}, got {self.people_per_batch}"
+            raise UsageError(reason, "see hrn-stage --help")
 
     @property
     def people_per_batch(self) -> int:
         """The fixed number of network inputs in a batch."""
-        return self.batch_size or self.config.TEST.BATCH_SIZE_PER_GPU
+        return self.config.TEST.BATCH_SIZE_PER_GPU if self.batch_size is None else self.batch_size
 
 
 def default_config_path(root: str | None) -> Path:

@@ -11,9 +11,7 @@ from hrn_stage.preprocess import affine_image_to_input, center_and_scale, shift_
 from hrn_stage.skeletons import Skeleton
 from pose_contract.errors import ImageError
 from pose_contract.images import Picture
-from pose_contract.records import ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
-
-SURE_SCORE = 0.2
+from pose_contract.records import SURE_SCORE, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,11 @@ def prepare_person(person: Person, cut_picture: Picture, input_wh: tuple[int, in
     """Warps one person's cut; the geometry is that of the full image, so overlapping people keep their own centres.
 
     Raises:
-        ImageError: the cut is not the one that the record describes.
+        ImageError: there is no cut, or it is not the one that the record describes.
     """
     cut = person.cut
+    if cut is None:
+        raise ImageError(f"has an annot whose person {person.index} has no cut yet", "run yolo-stage again")
     if cut_picture.shape[:2] != (cut.height, cut.width):
         height, width = cut_picture.shape[:2]
         raise ImageError(

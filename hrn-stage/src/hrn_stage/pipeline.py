@@ -53,6 +53,8 @@ def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
     seen = SeenFiles(workspace)
     with locked(workspace, STAGE), log.kept(), progress:
         progress.say(f"{STAGE}: {plan.why}")
+        if plan.config.DEBUG.DEBUG and not debug_pictures(plan.config).folders(workspace):
+            progress.say(f"{STAGE}: DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED or SAVE_BATCH_IMAGES_PRED is")
         for folder in (workspace.final, workspace.output):
             sweep_temporaries(workspace.path(folder))
         for image in remove_stale(workspace):
@@ -221,6 +223,7 @@ class _Run:
                 write_jpeg(workspace.path(workspace.heatmap_file(image.name, index)), sheet)
             if self._debug.cuts:
                 cut = image.annot.people[index].cut
+                assert cut is not None, "nobody without a cut comes this far"
                 pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self._options.style)
                 inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
                 write_jpeg(workspace.path(workspace.cut_inspect_file(image.name, index)), inside)

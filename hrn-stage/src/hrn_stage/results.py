@@ -97,7 +97,7 @@ def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
             "rename one; all else is written, only the two COCO files are not",
         )
     same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
-    rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image))))
+    rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image)), skeleton))
     write_chunks(workspace.keypoints_coco, json_list(rows))
     write_chunks(workspace.images_coco, _images_coco(workspace, paths, skeleton))
     return None

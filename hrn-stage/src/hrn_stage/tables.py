@@ -32,17 +32,14 @@ def colliding_ids(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(owner[number], name) for name in names if owner.setdefault(number := image_id(name), name) != name]
 
 
-def coco_results(poses: ImagePoses, number: int) -> list[dict[str, object]]:
-    """One image's rows of the results list that pycocotools loads."""
-    return [
-        {
-            "image_id": number,
-            "category_id": PERSON_CATEGORY,
-            "keypoints": [value for point in person.keypoints for value in (point.x, point.y, point.score)],
-            "score": person.score,
-        }
-        for person in poses.people
-    ]
+def coco_results(poses: ImagePoses, number: int, skeleton: Skeleton) -> list[dict[str, object]]:
+    """One image's rows of the results list that pycocotools loads; a keypoint that is left out is 0, 0, 0."""
+    rows: list[dict[str, object]] = []
+    for person in poses.people:
+        points = {point.name: (point.x, point.y, point.score) for point in person.keypoints}
+        keypoints = [value for name in skeleton.keypoints for value in points.get(name, (0.0, 0.0, 0.0))]
+        rows.append({"image_id": number, "category_id": PERSON_CATEGORY, "keypoints": keypoints, "score": person.score})
+    return rows
 
 
 def coco_image(poses: ImagePoses, name: str) -> dict[str, object]:

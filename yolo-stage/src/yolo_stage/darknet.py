@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.weights import how_to_replace
 from yolo_stage.cfg_layers import Layer, trace_layers
 from yolo_stage.cfg_sections import Section, parse_sections
 
 _COCO_CLASSES = 80
 _STRIDE = 32  # the coarsest grid of the family: an input must be a multiple of it
-_FETCH_AGAIN = "fetch the file again (`make weights`), or give the cfg that belongs to it with --model_def"
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,20 @@ def check_weights_file(network: DarknetNetwork, path: Path) -> None:
     if not is_checkpoint(path) and got not in (sizes := expected_file_sizes(network, head)):
         expected = " or ".join(str(size) for size in sizes)
         reason = f"{path.name}: expected {expected} bytes for {network.name}, got {got}"
-        raise WeightsError(reason + _why_other_size(network, got, sizes), _FETCH_AGAIN)
+        raise WeightsError(reason + _why_other_size(network, got, sizes), _other_file_or_cfg(path))
+
+
+def _other_file_or_cfg(path: Path) -> str:
+    return f"{how_to_replace(path)}; or give the cfg that belongs to it with --model_def"
 
 
 def _check_kind_of_file(path: Path, head: bytes) -> None:
     if not head:
-        raise WeightsError(f"{path.name} is empty", _FETCH_AGAIN)
+        raise WeightsError(f"{path.name} is empty", _other_file_or_cfg(path))
     if head.lstrip()[:1] == b"<":
-        raise WeightsError(f"{path.name} is an HTML page, not weights", _FETCH_AGAIN)
+        raise WeightsError(f"{path.name} is an HTML page, not weights", _other_file_or_cfg(path))
     if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head):
-        raise WeightsError(f"{path.name} is a text file, not weights", _FETCH_AGAIN)
+        raise WeightsError(f"{path.name} is a text file, not weights", _other_file_or_cfg(path))
     if not is_checkpoint(path) and head.startswith(b"PK\x03\x04"):
         raise WeightsError(f"{path.name} is a PyTorch checkpoint, not a Darknet file", "name it .pth")
 
@@ -193,5 +197,5 @@ def read_parameters(network: DarknetNetwork, path: Path) -> NDArray[np.float32]:
     header = path.stat().st_size - 4 * network.parameter_count
     parameters = np.fromfile(path, dtype="<f4", offset=header)
     if not np.isfinite(parameters).all():
-        raise WeightsError(f"{path.name} holds numbers that are not finite", _FETCH_AGAIN)
+        raise WeightsError(f"{path.name} holds numbers that are not finite", _other_file_or_cfg(path))
     return parameters

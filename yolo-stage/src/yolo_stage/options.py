@@ -12,6 +12,9 @@ from pose_contract.workspace import Workspace, default_root
 FOLDER_FLAGS = {"images": "image_folder", "annots": "annot_folder", "inspect": "inspect_folder", "cuts": "cut_folder"}
 
 
+MAX_BATCH, MAX_SIDE = 1024, 4096
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """Which network, from which files, run by what."""
@@ -47,12 +50,13 @@ class DetectOptions:
             self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1"
         )
         _require(0 < self.nms_thres <= 1, "--nms_thres", self.nms_thres, "over 0, up to 1")
-        _require(self.batch_size >= 1, "--batch_size", self.batch_size, "1 or more")
+        _require(1 <= self.batch_size <= MAX_BATCH, "--batch_size", self.batch_size, f"1 to {MAX_BATCH}")
         _require(self.n_cpu >= 0, "--n_cpu", self.n_cpu, "0 (automatic) or more")
         _require(1 <= self.cut_scale <= 10, "--cut_scale", self.cut_scale, "from 1 to 10")
         _require(self.max_people >= 0, "--max_people", self.max_people, "0 (no limit) or more")
         size = self.model.img_size
-        _require(size is None or (size >= 32 and size % 32 == 0), "--img_size", size, "a multiple of 32")
+        fits = size is None or (32 <= size <= MAX_SIDE and size % 32 == 0)
+        _require(fits, "--img_size", size, f"a multiple of 32 up to {MAX_SIDE}")
 
 
 def _require(holds: bool, flag: str, value: object, expected: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.records import Box, Cut, Person
-from yolo_stage.boxes import cut_rectangle, order_people, valid_boxes
+from pose_contract.errors import ImageError
+from pose_contract.records import Box, Cut, ImageAnnot, Person
+from yolo_stage.boxes import clip_boxes, cut_rectangle, order_people, valid_boxes
 from yolo_stage.letterbox import Letterbox, boxes_to_image
 from yolo_stage.nms import nms
 
@@ -56,7 +57,29 @@ def people_records(
     for index, (box, score) in enumerate(zip(boxes_xyxy, scores, strict=True)):
         x1, y1, x2, y2 = (float(edge) for edge in box)
         rounded = Box(x1=x1, y1=y1, x2=x2, y2=y2)
-        x, y, width, height = cut_rectangle(rounded.xyxy, picture_wh, cut_scale)
-        cut = Cut(file=str(index), x=x, y=y, width=width, height=height)
+        cut = _cut(index, rounded, picture_wh, cut_scale)
         people.append(Person(index=index, score=min(float(score), 1.0), box=rounded, cut=cut))
     return people
+
+
+def with_cuts(annot: ImageAnnot, cut_scale: float) -> list[Person]:
+    """The people of a corrected record, numbered as they stand there, with the cuts that their boxes ask for.
+
+    Raises:
+        ImageError: a box that has no area inside the picture.
+    """
+    people = []
+    for index, person in enumerate(annot.people):
+        box = clip_boxes([person.box.xyxy], (annot.width, annot.height))
+        if not valid_boxes(box)[0]:
+            reason = f"has a corrected record whose person {index} has a box without area in the picture"
+            raise ImageError(reason, f"correct it; the picture is {annot.width} x {annot.height}")
+        cut = _cut(index, person.box, (annot.width, annot.height), cut_scale)
+        people.append(person.model_copy(update={"index": index, "cut": cut}))
+    return people
+
+
+def _cut(index: int, box: Box, picture_wh: tuple[int, int], cut_scale: float) -> Cut:
+    inside = clip_boxes([box.xyxy], picture_wh)[0]
+    x, y, width, height = cut_rectangle(inside, picture_wh, cut_scale)
+    return Cut(file=str(index), x=x, y=y, width=width, height=height)

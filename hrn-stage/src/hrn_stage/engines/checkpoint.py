@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from pose_contract.errors import WeightsError
+from pose_contract.weights import how_to_replace
 
-_FETCH_AGAIN = "delete the file and fetch it again: make weights"
 _PREFIXES = ("module.", "backbone.", "keypoint_head.", "head.")
 _NOT_OF_THE_NETWORK = "data_preprocessor."  # mmpose 1.x keeps the input's mean and deviation among the weights
 
@@ -72,7 +72,7 @@ def _finite_fp32(path: Path, key: str, value: Any) -> Tensor:
     tensor: Tensor = value if not value.is_floating_point() else value.to(torch.float32)
     # A sum is finite only if all its terms are, and needs no mask as large as the tensor.
     if not torch.isfinite(tensor.sum(dtype=torch.float64)):
-        raise WeightsError(f"{path}: {key} holds NaN or infinity", _FETCH_AGAIN)
+        raise WeightsError(f"{path}: {key} holds NaN or infinity", how_to_replace(path))
     return tensor
 
 
@@ -86,9 +86,9 @@ def _refuse_other_files(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}", "give a readable weights file") from None
     if not head:
-        raise WeightsError(f"{path}: is empty", _FETCH_AGAIN)
+        raise WeightsError(f"{path}: is empty", how_to_replace(path))
     if head.startswith(b"<"):
-        raise WeightsError(f"{path}: is a web page, not weights", _FETCH_AGAIN)
+        raise WeightsError(f"{path}: is a web page, not weights", how_to_replace(path))
     if head.startswith(b"version https://git-lfs"):
         raise WeightsError(f"{path}: is a Git LFS pointer, not the weights themselves", "run git lfs pull, or fetch it")
 
@@ -105,17 +105,17 @@ def _load(path: Path) -> Any:
             stubs = _stubs(path, zipped)
             with torch.serialization.safe_globals(stubs):
                 return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except pickle.UnpicklingError as error:
-        problem = str(error).partition("\n")[0]
-        raise WeightsError(
-            f"{path}: is damaged, or no checkpoint that can be read safely: {problem}", _FETCH_AGAIN
-        ) from None
+    except pickle.UnpicklingError:
+        # torch's own text would advise to switch the safety off.
+        reason = f"{path}: is damaged, or holds more than plain tensors and is not loaded for safety's sake"
+        raise WeightsError(reason, how_to_replace(path)) from None
     except WeightsError:
         raise
     except Exception as error:
         # Damaged bytes surface as nearly any exception of the parser (EOFError, KeyError, RuntimeError, ...).
-        problem = str(error).partition("\n")[0] or type(error).__name__
-        raise WeightsError(f"{path}: is damaged or no checkpoint: {problem}", _FETCH_AGAIN) from None
+        raise WeightsError(
+            f"{path}: is damaged or no checkpoint ({type(error).__name__})", how_to_replace(path)
+        ) from None
 
 
 def _check_sums(path: Path) -> None:
@@ -123,7 +123,7 @@ def _check_sums(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
     if damaged is not None:
-        raise WeightsError(f"{path}: is damaged: wrong check sum of {damaged}", _FETCH_AGAIN)
+        raise WeightsError(f"{path}: is damaged: wrong check sum of {damaged}", how_to_replace(path))
 
 
 def _stubs(path: Path, zipped: bool) -> list[Any]:

@@ -57,7 +57,7 @@ def torch_refusal(network: DarknetNetwork) -> str | None:
 def opencv_refusal(network: DarknetNetwork, weights: Path, device: str) -> str | None:
     """Why the opencv engine can't honour `network` with these weights on this device, or None."""
     if device == "cuda":
-        return "it runs on the CPU only"
+        return "it runs on the CPU only (drop --device cuda)"
     if is_checkpoint(weights):
         return f"it reads Darknet weights, not the PyTorch checkpoint {weights.name}"
     return _first_refusal(network, _opencv_objection)

@@ -1,0 +1,64 @@
+"""What yolo-stage keeps on disk for one image: cuts, inspection picture, record; and what is stale of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pose_contract.images import Picture, write_jpeg
+from pose_contract.records import ImageAnnot, Person
+from pose_contract.storage import numbered_files, read_annot, record_paths, remove_file, remove_outputs, write_record
+from pose_contract.workspace import Workspace
+from yolo_stage.draw import draw_boxes
+
+
+def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tuple[Person, ...]:
+    """The people with the file names of their cuts."""
+    named = []
+    for person in people:
+        cut = person.cut and person.cut.model_copy(update={"file": workspace.cut_file(name, person.index)})
+        named.append(person.model_copy(update={"cut": cut}))
+    return tuple(named)
+
+
+def write_results(workspace: Workspace, name: str, picture: Picture, annot: ImageAnnot) -> None:
+    """Writes cuts and inspection picture first, the record last.
+
+    Raises:
+        WorkspaceError: not writable, or the disk is full.
+        ImageError: a name that cannot be written.
+    """
+    for cut in (person.cut for person in annot.people if person.cut):
+        part = picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
+        write_jpeg(workspace.path(cut.file), part)
+    for index, path in numbered_files(workspace, workspace.cuts, name).items():
+        if index >= len(annot.people):
+            remove_file(path)
+    boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
+    scores = np.array([person.score for person in annot.people], np.float64)
+    write_jpeg(workspace.path(workspace.inspect_file(name)), draw_boxes(picture, boxes, scores))
+    write_record(workspace.path(workspace.annot_file(name)), annot)
+
+
+def remove_results(workspace: Workspace, name: str) -> None:
+    """Removes one image's cuts and inspection picture, its record last: until then a rerun finds what is left."""
+    cuts = numbered_files(workspace, workspace.cuts, name).values()
+    remove_outputs(cuts, workspace.path(workspace.cuts))
+    remove_outputs([workspace.path(workspace.inspect_file(name))], workspace.path(workspace.inspect))
+    remove_outputs([workspace.path(workspace.annot_file(name))], workspace.path(workspace.annots))
+
+
+def remove_stale(workspace: Workspace) -> list[str]:
+    """Removes records whose image is gone, with their files; returns the images whose records a person corrected."""
+    kept = []
+    for path in record_paths(workspace.path(workspace.annots)):
+        annot = read_annot(path)
+        if annot is None or workspace.path(annot.image).exists() or workspace.path(annot.image).is_symlink():
+            continue
+        if annot.corrected:
+            kept.append(annot.image)
+            continue
+        stem = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json")
+        remove_results(workspace, f"{stem}.jpg")
+    return kept
