@@ -21,10 +21,32 @@ TOOLS := .venv/bin
 STAMPS := .venv/.installed yolo-stage/.venv/.installed hrn-stage/.venv/.installed
 TEST_LOCK := requirements-test.lock
 
-.PHONY: help setup yolo hrn run status workspace weights test check format lint types lock schema
+# What runs the stages: local (the virtual environments), docker (the containers), or auto: the containers only where
+# `make setup` was not run and Docker is there.
+RUNTIME ?= auto
+AUTO := $(if $(filter-out $(wildcard $(STAMPS)),$(STAMPS)),$(if $(shell command -v docker),docker,local),local)
+WHERE := $(patsubst auto,$(AUTO),$(RUNTIME))
+$(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, not '$(RUNTIME)'))
+
+# In a container the workspace is custom/; compose.yaml says the rest.
+COMPOSE := docker compose
+IN_CONTAINER := $(COMPOSE) run --rm -T --no-deps
+ifeq ($(WHERE),docker)
+READY := workspace
+RUN_YOLO := $(IN_CONTAINER) yolo --workspace custom
+RUN_HRN := $(IN_CONTAINER) hrn --workspace custom
+VERDICT := $(IN_CONTAINER) --entrypoint python hrn -m pose_contract verdict custom
+else
+READY := $(STAMPS) workspace
+RUN_YOLO := yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE"
+RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE"
+VERDICT := $(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
+endif
+
+.PHONY: help setup yolo hrn run up build status workspace weights test test-docker check format lint types lock schema
 
 help:  ## print this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage, from pinned lock files
 
@@ -44,19 +66,27 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 		-e contract -e $*-stage
 	@touch $@
 
-workspace:  ## create WORKSPACE (default pose-estimation) from workspace-template/
+workspace:  ## create WORKSPACE (default pose-estimation), weights/, and Compose's lines in .env
 	@test -d "$$POSE_WORKSPACE" || { cp -r workspace-template "$$POSE_WORKSPACE"; echo "created $$POSE_WORKSPACE"; }
+	@mkdir -p "$$POSE_WEIGHTS"
+	@tools/compose-env
 
-yolo: $(STAMPS) workspace  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
-	yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE" $(YOLO)
+yolo: $(READY)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
+	$(RUN_YOLO) $(YOLO)
 
-hrn: $(STAMPS) workspace  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
-	hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE" $(HRN)
+hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
+	$(RUN_HRN) $(HRN)
 
-run: $(STAMPS) workspace  ## both stages; one bad photo stops neither, but fails the end
-	yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE" --keep_going $(YOLO)
-	hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE" --keep_going $(HRN)
-	@$(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
+run: $(READY)  ## both stages; one bad photo stops neither, but fails the end
+	$(RUN_YOLO) --keep_going $(YOLO)
+	$(RUN_HRN) --keep_going $(HRN)
+	@$(VERDICT)
+
+up:  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
+	@$(MAKE) --no-print-directory run RUNTIME=docker
+
+build: workspace  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
+	$(COMPOSE) build
 
 status: .venv/.installed  ## per stage: done, nobody there, failed, to do
 	@$(TOOLS)/python -m pose_contract status "$$POSE_WORKSPACE"
@@ -68,7 +98,10 @@ test: $(STAMPS)  ## all tests
 	cd contract && ../$(TOOLS)/python -m pytest
 	cd yolo-stage && .venv/bin/python -m pytest
 	cd hrn-stage && .venv/bin/python -m pytest
-	$(TOOLS)/python -m pytest tests
+	$(TOOLS)/python -m pytest tests --ignore tests/docker
+
+test-docker: $(STAMPS)  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
+	.ci/docker-engine $(TOOLS)/python -m pytest --timeout 1200 --durations 8 tests/docker
 
 check: format lint types test  ## format, lint, types and all tests
 

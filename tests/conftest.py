@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["containers"]
+
 REPO = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("POSE_SHARED") or REPO.parent / "shared")
 

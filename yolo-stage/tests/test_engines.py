@@ -405,6 +405,10 @@ def test_auto_takes_opencv_where_torch_is_not_installed(
     monkeypatch.setattr("yolo_stage.engines.choice.find_spec", lambda name: None if name == "pytorchyolo" else name)
     engine, why = choose_engine("auto", network_of(small_cfg), DARKNET_FILE, "auto")
     assert (engine, why) == ("opencv", "the torch engine can't: pytorchyolo not installed")
+    monkeypatch.setenv("POSE_FLAVOUR", "cpu")
+    with pytest.raises(ConfigError, match="pytorchyolo not installed in this image of FLAVOUR=cpu") as refused:
+        choose_engine("torch", network_of(small_cfg), DARKNET_FILE, "auto")
+    assert refused.value.remedy.endswith("an image with all engines: make build FLAVOUR=cuda")
 
 
 def test_choosing_and_opencv_do_not_import_torch() -> None:

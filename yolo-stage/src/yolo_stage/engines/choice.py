@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,9 +38,18 @@ def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device
 
 def _missing(engine: str) -> str | None:
     absent = [package for package in _PACKAGES[engine] if find_spec(package) is None]
-    return f"{' and '.join(absent)} not installed" if absent else None
+    return f"{' and '.join(absent)} not installed{_in_this_image()}" if absent else None
+
+
+def _in_this_image() -> str:
+    """The Dockerfile sets POSE_FLAVOUR: an image holds the engines of its flavour."""
+    flavour = os.environ.get("POSE_FLAVOUR")
+    return f" in this image of FLAVOUR={flavour}" if flavour else ""
 
 
 def _remedy(requested: str, refusals: dict[str, str | None]) -> str:
     other = "opencv" if requested == "torch" else "torch"
-    return "give another cfg with --model_def" if refusals[other] else f"use --engine auto, or --engine {other}"
+    remedy = "give another cfg with --model_def" if refusals[other] else f"use --engine auto, or --engine {other}"
+    if _in_this_image() and _missing(requested):
+        remedy += "; an image with all engines: make build FLAVOUR=cuda"
+    return remedy
