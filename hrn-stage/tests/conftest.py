@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from fakes import workspace_in
 
 from hrn_stage.config_keys import ModelConfig
+from pose_contract.workspace import Workspace
 
 SHARED = Path(os.environ.get("POSE_SHARED", Path(__file__).parents[3] / "shared"))
 
@@ -43,3 +45,8 @@ def tiny_model(tiny_tree: dict[str, Any]) -> ModelConfig:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return workspace_in(tmp_path / "workspace")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import config_with, workspace_in
+from fakes import MarkerEstimator, config_with, workspace_in
 from scipy.io import savemat
-from test_pipeline import MarkerEstimator, poses_of, run
+from story import poses_of, run
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.skeletons import COCO17, LSP14, MPII16, skeleton_for

@@ -1,4 +1,4 @@
-"""The story of the stage, with fake estimators."""
+"""The story of the stage, with fake engines: what a run gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from fakes import (
     SCORE,
-    CrashingEstimator,
     MarkerEstimator,
     RecordingEstimator,
     SlowEstimator,
@@ -21,57 +20,23 @@ from fakes import (
     config_with,
     marked_person,
     plan_with,
-    workspace_in,
     write_photo,
 )
+from story import HEATMAP_CELL, estimated, points, poses_of, run
 
-from hrn_stage.config import HrnConfig
 from hrn_stage.decode import Method, decode
-from hrn_stage.draw import DrawStyle
-from hrn_stage.inference import Estimated, estimate_people
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
 from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
 from hrn_stage.skeletons import MPII16
-from hrn_stage.tables import image_id
-from pose_contract.errors import UsageError, WorkspaceError
+from pose_contract.errors import UsageError
 from pose_contract.images import Picture, read_image, write_jpeg
-from pose_contract.records import ImagePoses, Person, RunReport
-from pose_contract.runs import locked
-from pose_contract.storage import read_annot, read_poses, write_record
-from pose_contract.testing import dies_at_write, workspace_bytes
+from pose_contract.records import Person
+from pose_contract.storage import read_annot, write_record
+from pose_contract.testing import workspace_bytes
 from pose_contract.workspace import Workspace
-
-HEATMAP_CELL = 4.0
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return workspace_in(tmp_path / "workspace")
-
-
-def run(
-    workspace: Workspace,
-    estimator: MarkerEstimator | None = None,
-    config: HrnConfig | None = None,
-    style: DrawStyle | None = None,
-    **options: object,
-) -> RunReport:
-    config = config or config_with()
-    chosen = EstimateOptions(workspace, config, style or DrawStyle(), quiet=True, **options)  # type: ignore[arg-type]
-    return estimate_poses(chosen, plan_with(estimator or MarkerEstimator(), config))
-
-
-def poses_of(workspace: Workspace, name: str) -> ImagePoses:
-    poses = read_poses(workspace.path(workspace.poses_file(name)))
-    assert poses is not None
-    return poses
-
-
-def points(poses: ImagePoses, person: int) -> np.ndarray:
-    return np.array([(point.x, point.y) for point in poses.people[person].keypoints])
 
 
 def test_every_readable_image_gets_its_files(workspace: Workspace) -> None:
@@ -135,26 +100,6 @@ def test_no_annots_means_run_yolo_first(tmp_path: Path) -> None:
             run(Workspace(tmp_path))
 
 
-def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspace) -> None:
-    run(workspace)
-    pictures = [*workspace.root.rglob("*.jpg"), *workspace.root.rglob("poses/**/*.json")]
-    before = {path: path.stat().st_mtime_ns for path in pictures}
-    everything = workspace_bytes(workspace.root)
-    estimator = MarkerEstimator()
-    report = run(workspace, estimator)
-    assert report.counts.skipped == 3 and estimator.batch_sizes == []
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert workspace_bytes(workspace.root) == everything
-
-
-def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in (workspace.root / "images").rglob("*.jpg"):
-        os.utime(path, (1e9, 1e9))
-    run(workspace)
-    monkeypatch.setattr("hrn_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
-    assert run(workspace).counts.skipped == 3
-
-
 def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
     loaded: list[MarkerEstimator] = []
 
@@ -178,12 +123,6 @@ def test_no_more_threads_than_the_yaml_allows(workspace: Workspace) -> None:
         assert max(estimator.noted) <= most
 
 
-def test_a_second_run_is_refused(workspace: Workspace) -> None:
-    with locked(workspace, "hrn-stage"), pytest.raises(WorkspaceError, match="hrn-stage is already running"):
-        run(workspace)
-    assert run(workspace).counts.processed == 3
-
-
 def test_few_cuts_are_read_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory stays flat however many people there are."""
     for number in range(20):
@@ -200,84 +139,6 @@ def test_few_cuts_are_read_ahead(workspace: Workspace, monkeypatch: pytest.Monke
     assert len(estimator.noted) == 12
     # One worker and a batch ahead, the batch itself, one being read, and two people in one of the photos.
     assert all(noted - 2 * before <= 1 + 2 + 2 + 1 + 1 for before, noted in enumerate(estimator.noted))
-
-
-def test_changed_drawing_flags_redraw_without_the_network(workspace: Workspace) -> None:
-    run(workspace)
-    records = {name: data for name, data in workspace_bytes(workspace.root).items() if name.startswith("output")}
-    final = (workspace.root / "final/a.jpg").read_bytes()
-    estimator = MarkerEstimator()
-    report = run(workspace, estimator, style=DrawStyle(circle=False, line_thickness=2))
-    assert report.counts.redrawn == 3 and estimator.batch_sizes == []
-    assert (workspace.root / "final/a.jpg").read_bytes() != final
-    assert {name: data for name, data in workspace_bytes(workspace.root).items() if name in records} == records
-    run(workspace)
-    assert (workspace.root / "final/a.jpg").read_bytes() == final
-
-
-@pytest.mark.parametrize(
-    ("config", "redone"),
-    [
-        ({}, 0),
-        ({"TEST": {"BATCH_SIZE_PER_GPU": 3}}, 0),
-        ({"WORKERS": {}}, 0),
-        ({"TRAIN": {"LR": 0.5}}, 0),
-        ({"TEST": {"POST_PROCESS": False}}, 3),
-        ({"TEST": {"DECODE": "dark", "POST_PROCESS": True}}, 3),
-        ({"TEST": {"FLIP_TEST": True}}, 3),
-        ({"DATASET": {"COLOR_RGB": False}}, 3),
-    ],
-)
-def test_what_changes_results_is_done_anew_and_nothing_else(
-    workspace: Workspace, config: dict[str, dict[str, object]], redone: int
-) -> None:
-    run(workspace)
-    config.pop("WORKERS", None)
-    assert run(workspace, config=config_with(**config)).counts.processed == redone
-    assert run(workspace, config=config_with(**config), overwrite=True).counts.processed == 3
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        config_with(TEST={"FLIP_TEST": True, "SHIFT_HEATMAP": True}),
-        config_with(MODEL={"IMAGE_SIZE": [64, 64], "HEATMAP_SIZE": [16, 16]}),
-    ],
-)
-def test_another_shift_and_another_input_size_are_done_anew(workspace: Workspace, config: HrnConfig) -> None:
-    run(workspace, config=config_with(TEST={"FLIP_TEST": config.TEST.FLIP_TEST}))
-    assert run(workspace, config=config).counts.processed == 3
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"weights_sha256": "ef" * 32}, {"network_sha256": "01" * 32}, {"engine": "other"}, {"model": "other"},
-        {"precision": "fp16"},
-    ],
-)  # fmt: skip
-def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, object]) -> None:
-    run(workspace)
-    config = config_with()
-    options = EstimateOptions(workspace, config, quiet=True)
-    assert estimate_poses(options, plan_with(MarkerEstimator(), config, **change)).counts.processed == 3
-
-
-def test_another_version_does_all_anew_and_draws_all_anew(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(workspace)
-    monkeypatch.setattr("hrn_stage.results.__version__", "9.9.9")
-    assert run(workspace).counts.redrawn == 3
-    monkeypatch.setattr("hrn_stage.pipeline.__version__", "9.9.9")
-    assert run(workspace).counts.processed == 3
-
-
-def test_another_blur_of_dark_is_done_anew_and_is_nothing_to_quarter(workspace: Workspace) -> None:
-    for method, redone in (("dark", 3), ("quarter", 0)):
-        run(workspace, config=config_with(TEST={"DECODE": method, "POST_PROCESS": True}))
-        other = config_with(TEST={"DECODE": method, "POST_PROCESS": True, "BLUR_KERNEL": 7})
-        assert run(workspace, config=other).counts.processed == redone
 
 
 @pytest.mark.parametrize(
@@ -320,13 +181,6 @@ def test_the_flip_tests_second_pass_sees_a_mirrored_input(workspace: Workspace) 
     np.testing.assert_array_equal(mirrored, straight[..., ::-1])
 
 
-def estimated(workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig) -> Estimated:
-    annot = read_annot(workspace.root / "annots/a.json")
-    assert annot is not None
-    people = [prepare_person(person, read_cut(workspace, person), (128, 128)) for person in annot.people]
-    return estimate_people(people, estimator, config, MPII16, batch_size=4)
-
-
 @pytest.mark.parametrize("color_rgb", [True, False])
 def test_the_network_sees_the_colours_in_the_order_of_the_yaml(workspace: Workspace, color_rgb: bool) -> None:
     estimator = RecordingEstimator()
@@ -336,71 +190,6 @@ def test_the_network_sees_the_colours_in_the_order_of_the_yaml(workspace: Worksp
     first = prepare_person(annot.people[0], read_cut(workspace, annot.people[0]), (128, 128)).network_input
     np.testing.assert_array_equal(estimator.inputs[0][0], normalize(first[None], color_rgb)[0])
     assert not estimator.inputs[0][2:].any() or len({part.tobytes() for part in estimator.inputs[0][2:]}) == 1
-
-
-@pytest.mark.parametrize("file", ["output/poses/a.json", "final/a.jpg"])
-def test_a_missing_or_damaged_file_is_made_again(workspace: Workspace, file: str) -> None:
-    run(workspace)
-    wanted = workspace_bytes(workspace.root)
-    (workspace.root / file).unlink()
-    report = run(workspace)
-    assert (report.counts.processed, report.counts.redrawn) == ((0, 1) if "final" in file else (1, 0))
-    assert workspace_bytes(workspace.root) == wanted
-    (workspace.root / file).write_bytes(b"damaged")
-    run(workspace)
-    assert workspace_bytes(workspace.root) == wanted
-
-
-def test_a_changed_annot_is_done_anew(workspace: Workspace) -> None:
-    run(workspace)
-    annot = read_annot(workspace.root / "annots/a.json")
-    assert annot is not None
-    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"people": annot.people[:1]}))
-    report = run(workspace)
-    assert report.counts.processed == 1
-    assert len(poses_of(workspace, "a.jpg").people) == 1
-
-
-def test_poses_whose_annot_is_gone_go_with_their_pictures(workspace: Workspace) -> None:
-    debug = config_with(DEBUG={"DEBUG": True})
-    run(workspace, config=debug)
-    (workspace.root / "annots/a.json").unlink()
-    shutil.rmtree(workspace.root / "annots/é")
-    run(workspace, config=debug)
-    left = {name for name in workspace_bytes(workspace.root) if name.startswith(("final", "output"))}
-    assert {name for name in left if "coco" not in name and "csv" not in name} == {"final/z.jpg", "output/poses/z.json"}
-    assert not (workspace.root / "final/é").exists()
-
-
-def test_corrected_poses_are_never_overwritten_but_drawn(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(workspace)
-    path = workspace.root / "output/poses/a.json"
-    person = poses_of(workspace, "a.jpg").people[0]
-    fewer = person.model_copy(update={"keypoints": person.keypoints[:5]})
-    write_record(path, poses_of(workspace, "a.jpg").model_copy(update={"corrected": True, "people": (fewer,)}))
-    kept, final = path.read_bytes(), (workspace.root / "final/a.jpg").read_bytes()
-    report = run(workspace, overwrite=True)
-    assert path.read_bytes() == kept
-    assert (report.counts.redrawn, report.counts.processed) == (1, 2)
-    assert (workspace.root / "final/a.jpg").read_bytes() != final
-    assert run(workspace).counts.skipped == 3
-    write_photo(workspace, "a.jpg", [(20, 20, 100, 180)])
-    estimate_poses(EstimateOptions(workspace, config_with()), plan_with(MarkerEstimator(), config_with()))
-    assert path.read_bytes() == kept
-    assert "a.jpg has changed, its corrected poses are kept" in capsys.readouterr().err
-    (workspace.root / "annots/a.json").unlink()
-    run(workspace)
-    assert path.read_bytes() == kept
-
-
-def test_a_corrected_record_with_an_unknown_skeleton_fails_alone(workspace: Workspace) -> None:
-    run(workspace)
-    poses = poses_of(workspace, "a.jpg").model_copy(update={"corrected": True, "skeleton": "octopus8"})
-    write_record(workspace.root / "output/poses/a.json", poses)
-    (failure,) = run(workspace).failures
-    assert failure.file == "images/a.jpg" and "octopus8" in failure.reason and "mpii16" in failure.remedy
 
 
 def test_bad_inputs_are_reported_and_the_rest_is_done(workspace: Workspace) -> None:
@@ -431,31 +220,12 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(workspace: Workspace) -> N
     assert "yolo-stage" in str(report.failures)
 
 
-def test_a_corrected_annot_of_another_picture_says_what_to_do(workspace: Workspace) -> None:
-    annot = read_annot(workspace.root / "annots/a.json")
-    assert annot is not None
-    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"corrected": True}))
-    write_jpeg(workspace.root / "images/a.jpg", np.zeros((200, 300, 3), np.uint8))
-    (failure,) = run(workspace).failures
-    assert failure.file == "images/a.jpg" and "has changed since" in failure.reason
-    assert "corrected by hand" in failure.remedy and "yolo-stage again" in failure.remedy
-
-
 def test_an_annot_that_cannot_be_read_fails_alone(workspace: Workspace) -> None:
     (workspace.root / "annots/broken.json").symlink_to("nowhere")
     report = run(workspace)
     (failure,) = report.failures
     assert failure.file == "images/broken" and "annot that cannot be read: No such file" in failure.reason
     assert report.counts.processed == 3
-
-
-def test_what_a_killed_run_left_is_swept(workspace: Workspace) -> None:
-    run(workspace)
-    before = workspace_bytes(workspace.root)
-    for folder in ("final", "output", "output/poses"):
-        (workspace.root / folder / ".tmp-0123456789abcdef").write_bytes(b"half a file")
-    run(workspace)
-    assert workspace_bytes(workspace.root) == before
 
 
 def test_an_old_skeleton_stands_in_the_csv_only(workspace: Workspace) -> None:
@@ -491,15 +261,6 @@ def test_debug_writes_sheets_and_cuts_and_their_loss_is_noticed(workspace: Works
         assert run(workspace, config=debug).counts.processed == 1
         assert (workspace.root / f"output/{folder}/a-1.jpg").exists()
     assert run(workspace, config=config_with()).counts.processed == 0
-
-
-def test_debug_pictures_of_people_who_are_gone_go_too(workspace: Workspace) -> None:
-    debug = config_with(DEBUG={"DEBUG": True})
-    run(workspace, config=debug)
-    write_photo(workspace, "a.jpg", [(20, 20, 100, 180)])
-    run(workspace, config=debug)
-    for folder in ("output/debug", "output/inspect"):
-        assert [path.name for path in (workspace.root / folder).glob("*.jpg")] == ["a-0.jpg"]
 
 
 def test_debug_off_writes_nothing_whatever_its_switches_say(workspace: Workspace) -> None:
@@ -558,111 +319,6 @@ def test_colliding_coco_ids_are_refused_and_all_else_is_written(workspace: Works
     assert report.counts.failed == 0 and report.counts.processed == 2
     assert not (workspace.root / "output/keypoints.coco.json").exists()
     assert (workspace.root / "final/two/0001.jpg").exists()
-
-
-def test_a_crash_keeps_what_is_done(workspace: Workspace) -> None:
-    first = workspace.path(workspace.poses_file("a.jpg"))
-    with pytest.raises(RuntimeError):
-        run(workspace, CrashingEstimator(written=first.exists))
-    assert json.loads((workspace.root / "reports/hrn-stage.json").read_text())["state"] == "stopped"
-    assert not list(workspace.root.rglob(".tmp-*"))
-    report = run(workspace)
-    assert report.counts.skipped >= 1 and report.counts.skipped + report.counts.processed == 3
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_death_at_any_write_point_leaves_a_workspace_that_a_rerun_completes(
-    workspace: Workspace, tmp_path: Path, after: bool
-) -> None:
-    """The run that dies has work of all kinds: a new image, one gone, one with fewer people, one to redraw."""
-    debug = config_with(DEBUG={"DEBUG": True})
-    run(workspace, config=debug)
-    write_photo(workspace, "a.jpg", [(20, 20, 100, 180)])
-    write_photo(workspace, "new.jpg", [(20, 20, 100, 180)])
-    (workspace.root / "final/z.jpg").unlink()
-    shutil.rmtree(workspace.root / "annots/é")
-    base, undisturbed = tmp_path / "base", tmp_path / "undisturbed"
-    for copy in (base, undisturbed):
-        shutil.copytree(workspace.root, copy)
-    run(Workspace(undisturbed), config=debug)
-    wanted = workspace_bytes(undisturbed)
-    point = 0
-    while True:
-        disturbed = tmp_path / "disturbed"
-        shutil.rmtree(disturbed, ignore_errors=True)
-        shutil.copytree(base, disturbed)
-        if not dies_at_write(lambda root=disturbed: run(Workspace(root), config=debug), point, after):
-            break
-        assert not run(Workspace(disturbed), config=debug).failures
-        assert workspace_bytes(disturbed) == wanted, f"write point {point}"
-        point += 1
-    assert point >= 15
-
-
-def test_death_and_a_rerun_with_the_old_options(workspace: Workspace, tmp_path: Path) -> None:
-    """Debug pictures of the dead run must not pass for those of the rerun."""
-    old = config_with(DEBUG={"DEBUG": True})
-    new = config_with(DEBUG={"DEBUG": True}, TEST={"FLIP_TEST": True}, DATASET={"COLOR_RGB": False})
-    run(workspace, config=old)
-    wanted = workspace_bytes(workspace.root)
-    point, died = 0, True
-    while died:
-        disturbed = tmp_path / "disturbed"
-        shutil.rmtree(disturbed, ignore_errors=True)
-        shutil.copytree(workspace.root, disturbed)
-        died = dies_at_write(lambda root=disturbed: run(Workspace(root), config=new), point, after=True)
-        run(Workspace(disturbed), config=old)
-        assert workspace_bytes(disturbed) == wanted, f"write point {point}"
-        point += 1
-    assert point > 10
-
-
-def corrected_poses(workspace: Workspace) -> Path:
-    """a.jpg's poses as a person has left them: some keypoints are left out."""
-    run(workspace)
-    person = poses_of(workspace, "a.jpg").people[0]
-    fewer = person.model_copy(update={"keypoints": person.keypoints[3:9]})
-    path = workspace.root / "output/poses/a.json"
-    write_record(path, poses_of(workspace, "a.jpg").model_copy(update={"corrected": True, "people": (fewer,)}))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant", "hint"),
-    [
-        ('"corrected": true,', '"corrected": true,,', "mend"),
-        ('"score": 0.75', '"scre": 0.75', "mend"),
-        ('"left_hip"', '"left_hipp"', "did you mean left_hip?"),
-    ],
-)
-def test_corrected_poses_with_a_typing_mistake_are_not_overwritten(
-    workspace: Workspace, typed: str, meant: str, hint: str
-) -> None:
-    path = corrected_poses(workspace)
-    assert typed in path.read_text()
-    path.write_text(path.read_text().replace(typed, meant))
-    kept = path.read_bytes()
-    (failure,) = run(workspace, overwrite=True).failures
-    assert failure.file == "images/a.jpg" and "corrected record with a" in failure.reason and hint in failure.remedy
-    assert path.read_bytes() == kept
-
-
-def test_keypoints_left_out_are_zeros_for_coco(workspace: Workspace) -> None:
-    corrected_poses(workspace)
-    run(workspace)
-    rows = json.loads((workspace.root / "output/keypoints.coco.json").read_text())
-    (row,) = [row for row in rows if row["image_id"] == image_id("a.jpg")]
-    points = np.array(row["keypoints"]).reshape(16, 3)
-    assert (points[[0, 1, 2]] == 0).all() and (points[9:] == 0).all() and (points[3:9, 2] == SCORE).all()
-
-
-def test_a_person_without_a_cut_sends_back_to_yolo_stage(workspace: Workspace) -> None:
-    annot = read_annot(workspace.root / "annots/a.json")
-    assert annot is not None
-    people = (annot.people[0], annot.people[1].model_copy(update={"cut": None}))
-    write_record(workspace.root / "annots/a.json", annot.model_copy(update={"corrected": True, "people": people}))
-    (failure,) = run(workspace).failures
-    assert "person 1 has no cut yet" in failure.reason and "yolo-stage" in failure.remedy
 
 
 def test_debug_without_a_picture_to_write_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

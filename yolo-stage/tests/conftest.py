@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import BLUE, RED, photo, save
 
+from pose_contract.workspace import Workspace
 from yolo_stage.darknet import DarknetNetwork, read_network
 
 MODELS = Path(__file__).parents[1] / "src" / "yolo_stage" / "models"
@@ -126,3 +128,15 @@ def write_weights(path: Path, parameters: np.ndarray, header: bytes | None = Non
     """A Darknet file; the usual header is version 0.2.0 with `seen` as int64."""
     path.write_bytes((np.array([0, 2, 0, 0, 0], "<i4").tobytes() if header is None else header) + parameters.tobytes())
     return path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Two people in a.jpg, one in b c.png (a sub-folder with an accent), nobody in z.JPG; all a while old."""
+    root = tmp_path / "workspace"
+    save(root / "images/a.jpg", photo({RED: (150, 40, 200, 140), BLUE: (20, 30, 60, 120)}))
+    save(root / "images/é/b c.png", photo({RED: (30, 10, 70, 110)}, (100, 120)))
+    save(root / "images/z.JPG", photo({}))
+    for path in (root / "images").rglob("*.*"):
+        os.utime(path, (1e9, 1e9))
+    return Workspace(root)
