@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -95,3 +96,11 @@ def test_make_alone_prints_the_targets() -> None:
     printed = run(["make", "--no-print-directory", "-C", str(REPO)]).stdout
     for target in ("setup", "yolo", "hrn", "run", "status", "weights", "test", "check"):
         assert re.search(rf"^  make {target} +\S", printed, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(("stage", "misfits"), [("yolo-stage", {"pillow", "torch", "urllib3"}), ("hrn-stage", set())])
+def test_what_is_installed_fits_together_but_for_what_pytorchyolo_pins(stage: str, misfits: set[str]) -> None:
+    uv = shutil.which("uv") or str(REPO / ".uv/bin/uv")
+    printed = run([uv, "pip", "check", "--python", str(REPO / stage / ".venv")]).stderr
+    complaints = re.findall(r"The package `([\w-]+)` requires `([\w-]+)", printed)
+    assert "Checked" in printed and set(complaints) == {("pytorchyolo", package) for package in misfits}
