@@ -16,7 +16,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage. Exit codes: 0 done, 1 a bug, 2 usage or nothing to do, 3 some images failed, 4 weights or
     config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
     """
-    args = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["train"], ["evaluate"]):
+        from yolo_stage.training.command import main as sub_command
+
+        return sub_command(words[0], words[1:])
+    args = parser().parse_args(words)
     return run_command(STAGE, lambda: _run(args))
 
 

@@ -72,15 +72,21 @@ def load_detector(network: DarknetNetwork, weights: Path, person_class: int, dev
         raise UsageError("--device cuda, but torch sees no CUDA device here", "use --device cpu, or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = _build_model(network)
+    model = build_model(network)
+    load_weights(model, network, weights)
+    return TorchDetector(model.eval().to(device), person_class, network.input_size, device)
+
+
+def load_weights(model: Any, network: DarknetNetwork, weights: Path) -> None:
+    """Loads a Darknet file or a checkpoint into the model. Raises WeightsError where it does not fit."""
     if is_checkpoint(weights):
         _load_checkpoint(model, network, weights)
     else:
         _load_darknet_file(model, network, weights)
-    return TorchDetector(model.eval().to(device), person_class, network.input_size, device)
 
 
-def _build_model(network: DarknetNetwork) -> Any:
+def build_model(network: DarknetNetwork) -> Any:
+    """pytorchyolo's Darknet of a checked cfg, with the random parameters that PyTorch gives it."""
     with contextlib.redirect_stdout(None), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of imgaug, which pytorchyolo imports for training
         from pytorchyolo.models import Darknet  # type: ignore[import-untyped]  # takes seconds to import

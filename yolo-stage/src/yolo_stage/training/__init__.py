@@ -1,0 +1,1 @@
+"""Training and evaluation of Darknet networks; nothing of it is imported when people are detected."""
