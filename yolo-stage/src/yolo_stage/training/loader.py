@@ -106,9 +106,4 @@ def batches(pictures: Pictures, epoch: int, batch_size: int, workers: int) -> Da
         collate_fn=collate,
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_alone,
     )
-
-
-def _alone(_worker: int) -> None:
-    cv2.setNumThreads(1)  # the workers are the parallelism

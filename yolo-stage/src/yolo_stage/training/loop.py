@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from torch import nn
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -47,11 +48,12 @@ def train(options: TrainOptions) -> Measured:
     testing = read_labels(options.valid, options.images, person)
     device = _device(options.device)
     torch.manual_seed(options.seed)
+    cv2.setNumThreads(0)  # the workers are forks, which have the locks of OpenCV's threads but not the threads
     model = build_model(network)
     _initialise(model)
     if options.pretrained_weights is not None:
         load_weights(model, network, options.pretrained_weights)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = _channels_last(model.to(device))
     state = start_or_resume(options, model, copy.deepcopy(model).requires_grad_(False), _optimizer(model, options))
     pictures = Pictures(training, network.input_size, options.augmentation, options.seed)
     if options.hold:
@@ -90,6 +92,14 @@ def _device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda, but torch sees no CUDA device here", "use --device cpu, or auto")
     return "cuda" if torch.cuda.is_available() and device != "cpu" else "cpu"
+
+
+def _channels_last(model: Any) -> Any:
+    """Kernels in the order that convolutions compute fastest in; pytorchyolo's anchors have five dimensions and stay."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+    return model
 
 
 def _initialise(model: Any) -> None:
