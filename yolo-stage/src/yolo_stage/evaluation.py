@@ -116,7 +116,8 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
             hits += int((counted & matched).sum())
             misses += int((counted & ~matched).sum())
     ap50 = float(evaluation.eval["precision"][0, :, 0, 0, 0].mean())
-    return Measured(ap50, hits / people, hits / max(1, hits + misses), threshold, len(labelled), people)
+    precision = hits / (hits + misses) if hits + misses else 1.0
+    return Measured(ap50, hits / people, precision, threshold, len(labelled), people)
 
 
 def _xywh(box_xyxy: NDArray[np.float64]) -> list[float]:
