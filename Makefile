@@ -43,7 +43,7 @@ RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE"
 VERDICT := $(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
 endif
 
-.PHONY: help setup yolo hrn run up build status workspace weights test test-docker check format lint types lock schema
+.PHONY: help setup demo yolo hrn run up build status workspace weights test test-docker check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,12 +59,16 @@ setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage,
 	$(UV) pip install --quiet --python .venv --no-deps --build-constraint requirements.lock -r requirements.lock -e contract
 	@touch $@
 
-%-stage/.venv/.installed: %-stage/requirements.lock %-stage/pyproject.toml contract/pyproject.toml $(TEST_LOCK) | $(UV)
+%-stage/.venv/.installed: %-stage/requirements-train.lock %-stage/pyproject.toml contract/pyproject.toml $(TEST_LOCK) | $(UV)
 	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' $*-stage/.venv
 	$(UV) pip install --quiet --python $*-stage/.venv --no-deps --build-constraint requirements.lock \
-		-r $(firstword $(wildcard $*-stage/requirements-train.lock) $*-stage/requirements.lock) -r $(TEST_LOCK) \
+		-r $*-stage/requirements-train.lock -r $(TEST_LOCK) \
 		-e contract -e $*-stage
 	@touch $@
+
+demo: setup  ## see it work: real photos, the embedded weights, no downloads but packages
+	@$(MAKE) --no-print-directory workspace
+	@tools/demo
 
 workspace:  ## create WORKSPACE (default pose-estimation), weights/, and Compose's lines in .env
 	@test -d "$$POSE_WORKSPACE" || { cp -r workspace-template "$$POSE_WORKSPACE"; echo "created $$POSE_WORKSPACE"; }
