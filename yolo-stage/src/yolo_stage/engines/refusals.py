@@ -56,11 +56,20 @@ def torch_refusal(network: DarknetNetwork) -> str | None:
 
 def opencv_refusal(network: DarknetNetwork, weights: Path, device: str) -> str | None:
     """Why the opencv engine can't honour `network` with these weights on this device, or None."""
+    return _refusal_of_files(weights, device) or _first_refusal(network, _opencv_objection)
+
+
+def openvino_refusal(network: DarknetNetwork, weights: Path, device: str) -> str | None:
+    """Why the openvino engine can't honour `network` with these weights on this device, or None."""
+    return _refusal_of_files(weights, device) or _first_refusal(network, _openvino_objection)
+
+
+def _refusal_of_files(weights: Path, device: str) -> str | None:
     if device == "cuda":
         return "it runs on the CPU only (drop --device cuda)"
     if is_checkpoint(weights):
         return f"it reads Darknet weights, not the PyTorch checkpoint {weights.name}"
-    return _first_refusal(network, _opencv_objection)
+    return None
 
 
 def _first_refusal(network: DarknetNetwork, objection: Callable[[Layer], str | None]) -> str | None:
@@ -123,6 +132,12 @@ def _torch_head_objection(section: Section) -> str | None:
         return "pytorchyolo leaves the scores of new_coords=1 unscaled"
     if not all(anchor.is_integer() for anchor in section.numbers("anchors")):
         return "pytorchyolo reads whole anchors only"
+    return None
+
+
+def _openvino_objection(layer: Layer) -> str | None:
+    if layer.kind == "yolo" and layer.section.integer("new_coords", 0) not in (0, 1):
+        return "it knows new_coords 0 and 1 only"
     return None
 
 

@@ -1,0 +1,65 @@
+"""HRNet by OpenVINO, on the CPU. torch is imported only to convert a network that is not in the cache yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrn_stage.config_keys import ModelConfig
+from hrn_stage.estimator import PoseEstimator
+from pose_contract.errors import WeightsError
+from pose_contract.openvino import CompiledNetwork, Precision, compile_network, converted_model
+
+_CONVERSION = "1"  # raised when the conversion changes, so that cached graphs of old versions are not taken
+
+
+@dataclass(frozen=True)
+class OpenVinoEstimator:
+    """An HRNet in OpenVINO; see `PoseEstimator`."""
+
+    network: CompiledNetwork
+    precision: str
+    name: str = "openvino"
+    device: str = "cpu"
+
+    def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalised inputs [N, 3, H, W] -> heatmaps [N, J, H/4, W/4]; a person's do not depend on the others.
+
+        Raises:
+            WeightsError: the heatmaps hold NaN or infinity.
+        """
+        result = np.stack([heatmaps for (heatmaps,) in self.network.infer(inputs)])
+        if not np.isfinite(result).all():
+            raise WeightsError("the network gave NaN or infinity", "the weights do not work: fetch them again")
+        return result
+
+
+def load_estimator(
+    model_config: ModelConfig, key: str, build: Callable[[], Any], precision: Precision = "fp32"
+) -> PoseEstimator:
+    """The network of `config.MODEL`, from the cache or from torch.
+
+    Args:
+        model_config: tells the input's size.
+        key: of the weights and of the network's shape; names the entry in the cache.
+        build: gives the loaded network as a torch module.
+
+    Raises:
+        UsageError: a precision that the CPU lacks.
+        WeightsError: whatever `build` finds wrong with the weights.
+    """
+    width, height = model_config.IMAGE_SIZE
+    model = converted_model(f"hrn-{_CONVERSION}-{key}", lambda: _convert(build(), (1, 3, height, width)))
+    return OpenVinoEstimator(compile_network(model, precision), precision)
+
+
+def _convert(network: Any, shape: tuple[int, int, int, int]) -> Any:
+    import openvino
+    import torch
+
+    with torch.inference_mode(False), torch.no_grad():
+        return openvino.convert_model(network, example_input=torch.zeros(shape), input=[list(shape)])
