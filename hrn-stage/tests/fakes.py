@@ -37,6 +37,7 @@ class MarkerEstimator:
     name: str = "fake"
     device: str = "cpu"
     precision: str = "fp32"
+    fixed_batch: bool = True
     batch_sizes: list[int] = field(default_factory=list)
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -174,10 +174,11 @@ def test_the_flip_test_swaps_sides_and_shifts_by_one_as_the_yaml_says(
     assert maxima == {(5 + ankle, cells[0]), (5 + other, cells[1])}
 
 
-def test_the_flip_tests_second_pass_sees_a_mirrored_input(workspace: Workspace) -> None:
+def test_the_flip_tests_second_half_is_the_mirrored_input(workspace: Workspace) -> None:
     estimator = RecordingEstimator()
     estimated(workspace, estimator, config_with(TEST={"FLIP_TEST": True}))
-    straight, mirrored = estimator.inputs
+    (batch,) = estimator.inputs
+    straight, mirrored = np.split(batch, 2)
     np.testing.assert_array_equal(mirrored, straight[..., ::-1])
 
 
@@ -325,3 +326,15 @@ def test_debug_without_a_picture_to_write_says_so(workspace: Workspace, capsys: 
     config = config_with(DEBUG={"DEBUG": True, "SAVE_HEATMAPS_PRED": False, "SAVE_BATCH_IMAGES_PRED": False})
     estimate_poses(EstimateOptions(workspace, config), plan_with(MarkerEstimator(), config))
     assert "DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED" in capsys.readouterr().err
+
+
+def test_an_engine_that_asks_for_many_people_gets_them_without_padding(workspace: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other")
+    shutil.copytree(workspace.root, other.root)
+    config = config_with()
+    run(workspace, config=config)
+    estimator = MarkerEstimator(fixed_batch=False)
+    options = EstimateOptions(other, config, quiet=True, batch_size=1)
+    estimate_poses(options, plan_with(estimator, config, at_once=2))
+    assert estimator.batch_sizes == [2, 1]
+    assert workspace_bytes(workspace.root) == workspace_bytes(other.root)

@@ -23,6 +23,7 @@ class ColourDetector:
     name: str = "fake"
     device: str = "cpu"
     precision: str = "fp32"
+    fixed_batch: bool = True
     input_size: int = SIZE
     batch_sizes: list[int] = field(default_factory=list)
 

@@ -91,7 +91,7 @@ def test_half_of_the_pictures_are_mirrored() -> None:
     left = 0
     for seed in range(100):
         augmentation = Augmentation(mosaic=0, scale=(1, 1), background=0, colour=0)
-        picture, boxes = training_picture([with_box((5, 5, 30, 95))], 100, augmentation, np.random.default_rng(seed))
+        _, boxes = training_picture([with_box((5, 5, 30, 95))], 100, augmentation, np.random.default_rng(seed))
         left += bool(boxes[0, 0] < 40)
     assert 35 < left < 65
 

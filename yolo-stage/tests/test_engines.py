@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import torch as torch_engine
-from yolo_stage.engines.choice import choose_engine
 from yolo_stage.engines.refusals import opencv_refusal, torch_refusal
 from yolo_stage.letterbox import boxes_to_image, letterbox
 from yolo_stage.nms import nms
@@ -376,48 +373,6 @@ def test_file_that_is_no_checkpoint_is_refused(
         torch_engine.load_detector(network_of(small_cfg), path, 0, "cpu")
 
 
-def test_auto_takes_torch_where_it_is_exact(network_of: NetworkOf, small_cfg: str) -> None:
-    network = network_of(small_cfg)
-    assert choose_engine("auto", network, DARKNET_FILE, "auto") == ("torch", "runs this network exactly")
-    assert choose_engine("auto", network, Path("a.pth"), "cuda")[0] == "torch"
-    assert choose_engine("opencv", network, DARKNET_FILE, "cpu") == ("opencv", "requested")
-
-
-def test_auto_takes_opencv_where_torch_is_not_exact(network_of: NetworkOf, small_cfg: str) -> None:
-    network = network_of(small_cfg.replace("size=3\nstride=1\npad=1", "size=3\nstride=1\npad=1\ngroups=8"))
-    engine, why = choose_engine("auto", network, DARKNET_FILE, "auto")
-    assert engine == "opencv" and why.startswith("the torch engine can't: pytorchyolo ignores groups=8")
-    with pytest.raises(ConfigError, match="pytorchyolo ignores groups=8") as caught:
-        choose_engine("torch", network, DARKNET_FILE, "auto")
-    assert caught.value.remedy == "use --engine auto, or --engine opencv"
-    with pytest.raises(
-        ConfigError, match=r"no engine can run small\.cfg exactly: torch: .*; opencv: it runs on the CPU"
-    ):
-        choose_engine("auto", network, DARKNET_FILE, "cuda")
-    with pytest.raises(ConfigError, match="not the PyTorch checkpoint") as caught:
-        choose_engine("opencv", network, Path("a.pth"), "cpu")
-    assert caught.value.remedy == "give another cfg with --model_def"
-
-
-def test_auto_takes_opencv_where_torch_is_not_installed(
-    network_of: NetworkOf, small_cfg: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("yolo_stage.engines.choice.find_spec", lambda name: None if name == "pytorchyolo" else name)
-    engine, why = choose_engine("auto", network_of(small_cfg), DARKNET_FILE, "auto")
-    assert (engine, why) == ("opencv", "the torch engine can't: pytorchyolo not installed")
-    monkeypatch.setenv("POSE_FLAVOUR", "cpu")
-    with pytest.raises(ConfigError, match="pytorchyolo not installed in this image of FLAVOUR=cpu") as refused:
-        choose_engine("torch", network_of(small_cfg), DARKNET_FILE, "auto")
-    assert refused.value.remedy.endswith("an image with all engines: make build FLAVOUR=cuda")
-
-
-def test_choosing_and_opencv_do_not_import_torch() -> None:
-    heavy = "{'torch', 'pytorchyolo'} & set(sys.modules)"
-    code = f"import sys, yolo_stage.engines.choice; assert not {{'cv2'}} & set(sys.modules) and not {heavy}; "
-    code += f"import yolo_stage.engines.opencv; assert not {heavy}"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_loading_prints_nothing(
     network_of: NetworkOf, small_cfg: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -432,7 +387,6 @@ def test_loading_prints_nothing(
 def test_real_weights_find_the_tennis_player(shared: Path, name: str) -> None:
     network = read_network(shared / "weights" / f"{name}.cfg")
     weights = shared / "weights" / f"{name}.weights"
-    assert choose_engine("auto", network, weights, "auto")[0] == "opencv"
     detector = opencv_engine.load_detector(network, weights, person_class(network, None), "auto")
     for photo, expected in (("tennis-00.jpg", [157, 49, 368, 404]), ("tennis-01.jpg", [64, 60, 327, 545])):
         picture = cv2.cvtColor(cv2.imread(str(shared / "photos" / photo)), cv2.COLOR_BGR2RGB)

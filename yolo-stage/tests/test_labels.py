@@ -102,7 +102,11 @@ def test_darknet_labels_beside_the_pictures_and_in_a_folder_of_their_own(tmp_pat
     labels.parent.mkdir(parents=True)
     labels.write_text("0 0.25 0.5 0.5 0.5", encoding="utf-8")
     save(tmp_path / "nobody.jpg")
-    a, b, nobody = read_labels(tmp_path, None, 0)[1], read_labels(tmp_path, None, 0)[0], read_labels(tmp_path, None, 0)[2]
+    a, b, nobody = (
+        read_labels(tmp_path, None, 0)[1],
+        read_labels(tmp_path, None, 0)[0],
+        read_labels(tmp_path, None, 0)[2],
+    )
     assert a.boxes_xyxy.tolist() == [[10, 0, 30, 20]]
     assert b.boxes_xyxy.tolist() == [[0, 5, 20, 15]]
     assert nobody.boxes_xyxy.shape == (0, 4)

@@ -99,7 +99,7 @@ def test_the_plan_holds_all_that_results_depend_on(model: tuple[Path, Path], tmp
     options = ModelOptions(model_def=cfg, weights_path=path, class_path=names)
     plan = plan_detector(options)
     assert (plan.model, plan.person_class, plan.input_size, plan.conf_thres) == ("small", 1, 64, 0.35)
-    assert plan.engine == "torch"
+    assert plan.engine == "openvino"
     assert plan.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert plan.model_def_sha256 == hashlib.sha256(cfg.read_bytes()).hexdigest()
     larger = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, img_size=96))

@@ -133,3 +133,13 @@ def test_options_are_checked() -> None:
     ):  # fmt: skip
         with pytest.raises(UsageError, match="expected"):
             replace(good, **change)
+
+
+def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other")
+    shutil.copytree(workspace.root, other.root)
+    run(workspace)
+    detector = ColourDetector(fixed_batch=False)
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=2))
+    assert detector.batch_sizes == [2, 1]
+    assert workspace_bytes(workspace.root) == workspace_bytes(other.root)

@@ -26,13 +26,15 @@ from yolo_stage.training.loader import Pictures, batches, loss_targets
 from yolo_stage.training.loop import learning_rate, train
 from yolo_stage.training.options import TrainOptions
 
-TINY = """
+TINY = (
+    """
 [net]
 width=96
 height=96
 channels=3
-""" + "".join(
-    f"""
+"""
+    + "".join(
+        f"""
 [convolutional]
 batch_normalize=1
 filters={filters}
@@ -41,8 +43,9 @@ stride=2
 pad=1
 activation=leaky
 """
-    for filters in (8, 16, 32, 32)
-) + """
+        for filters in (8, 16, 32, 32)
+    )
+    + """
 [convolutional]
 batch_normalize=1
 filters=32
@@ -62,6 +65,7 @@ anchors=14,28, 22,40, 40,60
 classes=1
 num=3
 """
+)
 
 
 @pytest.fixture
@@ -111,7 +115,9 @@ def options_of(cfg: Path, pictures: Path, output: Path, **changes: object) -> Tr
     return TrainOptions(**given)  # type: ignore[arg-type]
 
 
-def test_a_few_pictures_are_learnt_and_every_engine_reads_the_weights(cfg: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_few_pictures_are_learnt_and_every_engine_reads_the_weights(
+    cfg: Path, pictures: Path, tmp_path: Path
+) -> None:
     options = options_of(cfg, pictures, tmp_path / "run", epochs=60, learning_rate=0.005, average=0.9)
     measured = train(options)
     assert measured.ap50 > 0.95
@@ -215,10 +221,16 @@ def test_weights_to_start_from(cfg: Path, pictures: Path, tmp_path: Path) -> Non
     [
         ("classes=1", "classes=2", "one class"),
         ("mask=0,1,2", "mask=0,1", "3 anchors"),
-        ("pad=1\nactivation=leaky\n[convolutional]\nfilters=18", "activation=leaky\n[convolutional]\nfilters=18", "pads"),
+        (
+            "pad=1\nactivation=leaky\n[convolutional]\nfilters=18",
+            "activation=leaky\n[convolutional]\nfilters=18",
+            "pads",
+        ),
     ],
 )
-def test_cfgs_that_cannot_be_trained(old: str, new: str, message: str, cfg: Path, pictures: Path, tmp_path: Path) -> None:
+def test_cfgs_that_cannot_be_trained(
+    old: str, new: str, message: str, cfg: Path, pictures: Path, tmp_path: Path
+) -> None:
     text = TINY.replace(old, new)
     count = {"classes=2": 21, "mask=0,1": 12}.get(new, 18)
     cfg.write_text(text.replace("filters=18", f"filters={count}"), encoding="utf-8")

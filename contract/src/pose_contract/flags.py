@@ -6,10 +6,11 @@ import argparse
 
 
 def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) -> None:
-    """--weights, --engine and --device."""
+    """--weights, --engine, --precision and --device."""
     for flag, choices in (
         ("weights", ("auto", "published", "lite")),
         ("engine", ("auto", *engines)),
+        ("precision", ("auto", "fp32", "bf16")),
         ("device", ("auto", "cpu", "cuda")),
     ):
         group.add_argument(f"--{flag}", choices=choices, default="auto", help="(default: auto)")

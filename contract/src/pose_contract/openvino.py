@@ -12,15 +12,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import UsageError
+from pose_contract.precision import Precision
 from pose_contract.progress import tell
 
-Precision = Literal["fp32", "bf16"]
 ELEMENT_TYPES: dict[str, str] = {"fp32": "f32", "bf16": "bf16"}
 MODEL = "network.xml"
 
@@ -56,9 +56,9 @@ def converted_model(key: str, build: Callable[[], Any]) -> Any:
     place = cache_folders()[0] / "openvino"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{key}-", dir=place) as folder:
-            _openvino().save_model(model, Path(folder, "new", MODEL), compress_to_fp16=False)
-            Path(folder, "new").rename(place / key)
+        with tempfile.TemporaryDirectory(prefix=f".{key}-", dir=place) as temporary:
+            _openvino().save_model(model, Path(temporary, "new", MODEL), compress_to_fp16=False)
+            Path(temporary, "new").rename(place / key)
     except (OSError, RuntimeError) as error:
         if not (place / key / MODEL).is_file():  # else another process was quicker
             tell(f"the converted network can't be kept in {place}, so every start converts it anew: {error}")
@@ -126,6 +126,6 @@ def _core() -> Any:
 
 def _openvino() -> Any:
     os.environ.setdefault("OPENVINO_TELEMETRY", "0")
-    import openvino
+    import openvino  # type: ignore[import-not-found, unused-ignore]
 
     return openvino

@@ -44,7 +44,7 @@ def _run(args: argparse.Namespace) -> int:
         print(f"{STAGE}: {', '.join(given)}: accepted, without a meaning here", file=sys.stderr)
     cfg = args.cfg or default_config_path(args.workspace)
     config = read_config(cfg, args.opts)
-    plan = plan_estimator(config, cfg, args.weights, args.device)
+    plan = plan_estimator(config, cfg, args.weights, args.device, args.engine, args.precision)
     options = EstimateOptions(
         workspace=workspace_for(args.workspace, config, cfg),
         config=plan.config,
@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     drawing.add_argument("--line_thickness", type=int, metavar="PX")
     drawing.add_argument("--min_score", type=float, default=0.2, metavar="P", help="least score drawn (default: 0.2)")
     network = parser.add_argument_group("network")
-    add_network_flags(network, ("torch",))
+    add_network_flags(network, ("openvino", "torch"))
     network.add_argument("--batch_size", type=int, metavar="N", help="people per network pass (default: the YAML's)")
     add_run_flags(parser)
     return parser

@@ -23,5 +23,9 @@ class PoseEstimator(Protocol):
     def precision(self) -> str:
         """The arithmetic, e.g. "fp32"."""
 
+    @property
+    def fixed_batch(self) -> bool:
+        """Whether a batch's size changes its numbers or costs time, so that all should be alike."""
+
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalised inputs [N, 3, H, W] -> heatmaps [N, J, h, w]; the same bytes for the same batch."""

@@ -33,16 +33,18 @@ def decode_method(config: HrnConfig) -> Method:
 def estimate_people(
     people: Sequence[PreparedPerson], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton, batch_size: int
 ) -> Estimated:
-    """Runs at most `batch_size` people through the network; the batch is padded, so that its shape never changes."""
+    """Runs at most `batch_size` people through the network; where the batch's shape must not change it is padded."""
     width, height = config.MODEL.IMAGE_SIZE
-    pictures = np.zeros((batch_size, height, width, 3), np.uint8)
+    pictures = np.zeros((batch_size if estimator.fixed_batch else len(people), height, width, 3), np.uint8)
     for row, person in enumerate(people):
         pictures[row] = person.network_input
     inputs = normalize(pictures, config.DATASET.COLOR_RGB)
-    heatmaps = estimator.heatmaps(inputs)
     if config.TEST.FLIP_TEST:
-        mirrored = estimator.heatmaps(np.ascontiguousarray(inputs[:, :, :, ::-1]))
+        both = estimator.heatmaps(np.concatenate([inputs, inputs[:, :, :, ::-1]]))
+        heatmaps, mirrored = both[: len(inputs)], both[len(inputs) :]
         heatmaps = merge_flipped(heatmaps, mirrored, skeleton.mirror_index, config.TEST.SHIFT_HEATMAP)
+    else:
+        heatmaps = estimator.heatmaps(inputs)
     heatmaps = heatmaps[: len(people)]
     keypoints, scores = decode(heatmaps, decode_method(config), config.TEST.BLUR_KERNEL)
     centers = np.stack([person.center for person in people])

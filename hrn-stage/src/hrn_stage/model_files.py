@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hrn_stage.config import HrnConfig, read_config
+from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.skeletons import Skeleton, skeleton_for
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import (
     find_published,
     missing_weights_error,
@@ -22,6 +24,10 @@ from pose_contract.weights import (
     stand_in,
     weights_folder,
 )
+from pose_contract.workers import worker_count
+
+if TYPE_CHECKING:
+    from hrn_stage.engines.torch import TorchEstimator
 
 Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
@@ -29,7 +35,10 @@ LITE = Path(__file__).parent / "models" / "lite"
 
 @dataclass(frozen=True)
 class EstimatorPlan:
-    """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used."""
+    """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
+
+    The network wants `at_once` people or more at a time.
+    """
 
     config: HrnConfig
     skeleton: Skeleton
@@ -40,9 +49,17 @@ class EstimatorPlan:
     why: str
     precision: str
     load: Callable[[], PoseEstimator]
+    at_once: int = 1
 
 
-def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: Device) -> EstimatorPlan:
+def plan_estimator(
+    config: HrnConfig,
+    config_path: Path,
+    weights: str,
+    device: Device,
+    engine: str = "auto",
+    precision: str = "auto",
+) -> EstimatorPlan:
     """Finds the weights and checks them against the YAML's skeleton.
 
     Args:
@@ -50,10 +67,13 @@ def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: D
         config_path: where it lies; weights are looked for beside it.
         weights: auto, published or lite.
         device: auto, cpu or cuda.
+        engine: auto, openvino or torch.
+        precision: auto, fp32 or bf16.
 
     Raises:
         ConfigError: a number of joints without a skeleton.
         WeightsError: the weights are missing.
+        UsageError: an engine that cannot do what is asked for, or is not installed.
     """
     path, note = (None, "") if weights == "lite" else find_weights(config, config_path)
     if path is None:
@@ -68,21 +88,35 @@ def plan_estimator(config: HrnConfig, config_path: Path, weights: str, device: D
         include={"NAME", "NUM_JOINTS", "IMAGE_SIZE", "HEATMAP_SIZE", "EXTRA"},
         exclude={"EXTRA": {"PRETRAINED_LAYERS"}},
     )
-    network = json.dumps(shape, sort_keys=True).encode()
+    network_sha256 = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+    weights_sha256 = sha256_of(path)
+    chosen, why = choose_engine(engine, device)
+    arithmetic, why_arithmetic = choose_precision(precision, chosen, weights_sha256)
+    key = f"{weights_sha256[:24]}-{network_sha256[:16]}"
     return EstimatorPlan(
         config=config,
         skeleton=skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS),
         model=path.stem,
-        weights_sha256=sha256_of(path),
-        network_sha256=hashlib.sha256(network).hexdigest(),
-        engine="torch",
-        why=f"{note}; engine torch",
-        precision="fp32",
-        load=lambda: _load(config, path, device),
+        weights_sha256=weights_sha256,
+        network_sha256=network_sha256,
+        engine=chosen,
+        why=f"{note}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
+        precision=arithmetic,
+        load=lambda: _load(config, path, device, key if chosen == "openvino" else None, arithmetic),
+        at_once=2 * worker_count(0) if chosen == "openvino" else 1,
     )
 
 
-def _load(config: HrnConfig, weights: Path, device: Device) -> PoseEstimator:
+def _load(config: HrnConfig, weights: Path, device: Device, key: str | None, precision: Precision) -> PoseEstimator:
+    """By OpenVINO where there is a `key` for its cache, else by torch."""
+    if key is not None:
+        from hrn_stage.engines.openvino import load_estimator as load_converted
+
+        return load_converted(config.MODEL, key, lambda: _load_torch(config, weights, "cpu").network, precision)
+    return _load_torch(config, weights, device)
+
+
+def _load_torch(config: HrnConfig, weights: Path, device: Device) -> TorchEstimator:
     keep_freed_memory()
     from hrn_stage.engines.torch import load_estimator
 

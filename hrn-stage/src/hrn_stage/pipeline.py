@@ -141,7 +141,7 @@ class _Run:
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs in this thread."""
-        size = self._options.people_per_batch
+        size = max(self._options.people_per_batch, self._plan.at_once)
         workers = min(worker_count(0), self._plan.config.WORKERS or 1)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         waiting: deque[tuple[Gathering, int]] = deque()

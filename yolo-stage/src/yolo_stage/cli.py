@@ -44,6 +44,7 @@ def _run(args: argparse.Namespace) -> int:
         img_size=args.img_size,
         weights=args.weights,
         engine=args.engine,
+        precision=args.precision,
         device=args.device,
     )
     options = DetectOptions(
@@ -85,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
         "--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)"
     )
     network.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
-    add_network_flags(network, ("torch", "opencv"))
+    add_network_flags(network, ("openvino", "torch", "opencv"))
     people = parser.add_argument_group("people")
     people.add_argument(
         "--conf_thres",

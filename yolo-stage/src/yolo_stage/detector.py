@@ -27,6 +27,10 @@ class Detector(Protocol):
         """Arithmetic of the network, such as `fp32`."""
 
     @property
+    def fixed_batch(self) -> bool:
+        """Whether a batch's size changes its numbers or costs time, so that all should be alike."""
+
+    @property
     def input_size(self) -> int:
         """Side S of the square input in pixels."""
 

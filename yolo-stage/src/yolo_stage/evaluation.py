@@ -89,7 +89,7 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
     except ImportError:
         raise ConfigError("measuring needs pycocotools, which is not installed", "make setup") from None
     people = sum(len(row.people) for row in labelled)
-    results = [
+    results: list[dict[str, Any]] = [
         {"image_id": number, "category_id": 1, "bbox": _xywh(box), "score": float(score)}
         for number, (boxes, scores) in enumerate(found)
         for box, score in zip(boxes, scores, strict=True)

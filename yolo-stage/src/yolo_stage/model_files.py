@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import missing_weights_error, sha256_of, weights_folder
+from pose_contract.workers import worker_count
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine
@@ -23,7 +25,7 @@ DEFAULT_CONF_THRES = 0.5
 
 @dataclass(frozen=True)
 class DetectorPlan:
-    """A detector that can be loaded, and all that its results depend on."""
+    """A detector that can be loaded, and all that its results depend on. It wants `at_once` images at a time."""
 
     model: str
     weights_sha256: str
@@ -35,6 +37,7 @@ class DetectorPlan:
     why: str
     precision: str
     load: Callable[[], Detector]
+    at_once: int = 1
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:
@@ -52,21 +55,30 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
     check_weights_file(network, weights)
     person = person_class(network, options.class_path)
     engine, why = choose_engine(options.engine, network, weights, options.device)
+    weights_sha256 = sha256_of(weights)
+    precision, why_precision = choose_precision(options.precision, engine, weights_sha256)
     return DetectorPlan(
         model=cfg.stem,
-        weights_sha256=sha256_of(weights),
+        weights_sha256=weights_sha256,
         model_def_sha256=hashlib.sha256(network.text.encode()).hexdigest(),
         person_class=person,
         input_size=network.input_size,
         conf_thres=network.conf_thres or DEFAULT_CONF_THRES,
         engine=engine,
-        why=f"{note}; engine {engine}: {why}",
-        precision="fp32",
-        load=lambda: _load(engine, network, weights, person, options.device),
+        why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
+        precision=precision,
+        load=lambda: _load(engine, network, weights, person, options.device, precision),
+        at_once=2 * worker_count(0) if engine == "openvino" else 1,
     )
 
 
-def _load(engine: str, network: DarknetNetwork, weights: Path, person: int, device: str) -> Detector:
+def _load(
+    engine: str, network: DarknetNetwork, weights: Path, person: int, device: str, precision: Precision
+) -> Detector:
+    if engine == "openvino":
+        from yolo_stage.engines.openvino import load_detector
+
+        return load_detector(network, weights, person, device, precision)
     if engine == "torch":
         keep_freed_memory()
         from yolo_stage.engines import torch as chosen

@@ -25,6 +25,7 @@ class ModelOptions:
     img_size: int | None = None
     weights: str = "auto"
     engine: str = "auto"
+    precision: str = "auto"
     device: str = "auto"
 
 

@@ -111,7 +111,7 @@ class _Run:
         for name, other in collisions.items():
             error = ImageError(f"would write the same files as {other}", "rename one of the two")
             self._log.fail(self._workspace.image_file(name), error)
-        size = self._options.batch_size
+        size = max(self._options.batch_size, self._plan.at_once)
         workers = worker_count(self._options.n_cpu)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         try:
@@ -136,12 +136,13 @@ class _Run:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _detect(self, batch: Sequence[Decoded], backlog: Backlog) -> None:
-        """Runs the network on one batch, padded to the fixed size, and hands the results to the writers."""
+        """Runs the network on one batch, padded where its size must not change; the results go to the writers."""
         if self._detector is None:
             self._detector = self._plan.load()
             self._log.device = self._detector.device
         size = self._plan.input_size
-        inputs = np.zeros((self._options.batch_size, 3, size, size), np.float32)
+        rows = self._options.batch_size if self._detector.fixed_batch else len(batch)
+        inputs = np.zeros((rows, 3, size, size), np.float32)
         for row, image in enumerate(batch):
             inputs[row] = image.network_input
         for image, candidates in zip(batch, self._detector.detect(inputs), strict=False):

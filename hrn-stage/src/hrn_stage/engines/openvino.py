@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import WeightsError
-from pose_contract.openvino import CompiledNetwork, Precision, compile_network, converted_model
+from pose_contract.openvino import CompiledNetwork, compile_network, converted_model
+from pose_contract.precision import Precision
 
 _CONVERSION = "1"  # raised when the conversion changes, so that cached graphs of old versions are not taken
 
@@ -24,6 +26,7 @@ class OpenVinoEstimator:
     network: CompiledNetwork
     precision: str
     name: str = "openvino"
+    fixed_batch: bool = False
     device: str = "cpu"
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,8 +61,9 @@ def load_estimator(
 
 
 def _convert(network: Any, shape: tuple[int, int, int, int]) -> Any:
-    import openvino
+    import openvino  # type: ignore[import-untyped]
     import torch
 
-    with torch.inference_mode(False), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", FutureWarning)  # of the tracing that OpenVINO does
         return openvino.convert_model(network, example_input=torch.zeros(shape), input=[list(shape)])

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.engines.checkpoint import read_state_dict
-from hrn_stage.estimator import PoseEstimator
 from hrn_stage.network import build_network
 from pose_contract.errors import UsageError, WeightsError
 
@@ -27,6 +26,7 @@ class TorchEstimator:
     network: nn.Module
     device: str
     name: str = "torch"
+    fixed_batch: bool = True
     precision: str = "fp32"
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,7 +53,7 @@ class TorchEstimator:
         return result
 
 
-def load_estimator(model_config: ModelConfig, weights: Path, device: Literal["auto", "cpu", "cuda"]) -> PoseEstimator:
+def load_estimator(model_config: ModelConfig, weights: Path, device: Literal["auto", "cpu", "cuda"]) -> TorchEstimator:
     """The network of `config.MODEL` with the checkpoint at `weights`: the official layout, or mmpose's 0.x or 1.x.
 
     Raises:

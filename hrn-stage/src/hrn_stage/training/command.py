@@ -29,6 +29,8 @@ def parser(command: str) -> argparse.ArgumentParser:
     else:
         result.add_argument("--predictions", type=Path, metavar="FILE", help="measure these instead of the network")
         result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
+        result.add_argument("--engine", choices=("auto", "openvino", "torch"), default="auto", help="(default: auto)")
+        result.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="(default: auto)")
     result.add_argument("opts", nargs="*", metavar="KEY VALUE", help="YAML keys to override, e.g. TRAIN.END_EPOCH 10")
     return result
 
@@ -70,7 +72,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.predictions is not None:
         predictions = read_predictions(args.predictions, len(samples), len(skeleton.keypoints))
     else:
-        plan = plan_estimator(config, args.cfg, "published", args.device)
+        plan = plan_estimator(config, args.cfg, "published", args.device, args.engine, args.precision)
         predictions = predict(samples, plan.load(), config, skeleton)
     measured = judge(samples, predictions, config, skeleton)
     print(measured.as_text())

@@ -29,6 +29,7 @@ class OpenCvDetector:
     person_class: int
     input_size: int
     name: str = "opencv"
+    fixed_batch: bool = True
     device: str = "cpu"
     precision: str = "fp32"
 

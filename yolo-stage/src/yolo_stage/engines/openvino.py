@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
-from pose_contract.openvino import CompiledNetwork, Precision, compile_network, converted_model
+from pose_contract.openvino import CompiledNetwork, compile_network, converted_model
+from pose_contract.precision import Precision
 from pose_contract.weights import sha256_of
 from yolo_stage.cfg_layers import Layer, padding
 from yolo_stage.darknet import DarknetNetwork, read_parameters
@@ -34,6 +35,7 @@ class OpenVinoDetector:
     input_size: int
     precision: str
     name: str = "openvino"
+    fixed_batch: bool = False
     device: str = "cpu"
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -72,7 +74,7 @@ def build_graph(network: DarknetNetwork, parameters: NDArray[np.float32]) -> Any
     Batch norms are folded into the convolutions before them. The heads are decoded outside: in bf16 a coordinate would
     be rounded to whole pixels.
     """
-    import openvino
+    import openvino  # type: ignore[import-untyped]
     from openvino import opset13 as ops
 
     source = ops.parameter([1, 3, network.input_size, network.input_size], np.float32, name="input")
@@ -158,8 +160,8 @@ def decode_head(
     """Darknet's decoding (yolo_layer.c) of what goes into a [yolo], float32 [anchors x (5 + classes), g, g].
 
     Returns:
-        centre and size [K, 4] in network-input pixels, and objectness x P(person) [K], of the cells that can score above
-        the floor.
+        centre and size [K, 4] in network-input pixels, and objectness x P(person) [K], of the cells that can score
+        above the floor.
     """
     section, grid = layer.section, layer.size
     anchors = np.array(section.numbers("anchors"), np.float32).reshape(-1, 2)[list(section.integers("mask"))]

@@ -47,6 +47,7 @@ class TorchDetector:
     input_size: int
     device: str
     name: str = "torch"
+    fixed_batch: bool = True
     precision: str = "fp32"
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -110,10 +110,11 @@ def _place(
 def visible_boxes(boxes_xyxy: _Boxes, window_xyxy: tuple[int, int, int, int]) -> _Boxes:
     """Boxes [K, 4] clipped to the window, without those of which too little is left."""
     low, high = np.tile(window_xyxy[:2], 2), np.tile(window_xyxy[2:], 2)
-    clipped = np.clip(boxes_xyxy, low, high)
+    clipped: _Boxes = np.clip(boxes_xyxy, low, high)
     sides, whole = clipped[:, 2:] - clipped[:, :2], boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     seen = sides.prod(axis=1) >= LEAST_SEEN * whole.prod(axis=1)
-    return clipped[seen & (sides >= SHORTEST_SIDE).all(axis=1)]
+    kept: _Boxes = clipped[seen & (sides >= SHORTEST_SIDE).all(axis=1)]
+    return kept
 
 
 def vary_colour(picture_rgb: _Picture, amount: float, rng: np.random.Generator) -> _Picture:

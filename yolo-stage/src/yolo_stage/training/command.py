@@ -67,7 +67,7 @@ def _add_measuring_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--class_path", type=Path, metavar="FILE", help="class names, one a line")
     result.add_argument("--conf_thres", type=float, metavar="P", help="for recall and precision (default: the model's)")
     result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
-    add_network_flags(result.add_argument_group("network"), ("torch", "opencv"))
+    add_network_flags(result.add_argument_group("network"), ("openvino", "torch", "opencv"))
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -110,6 +110,7 @@ def _evaluate(args: argparse.Namespace) -> int:
             img_size=args.img_size,
             weights=args.weights,
             engine=args.engine,
+            precision=args.precision,
             device=args.device,
         )
     )

@@ -49,7 +49,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, draw.epoch, draw.index))
-        others = rng.integers(len(self.labelled), size=MOSAIC - 1) if rng.random() < self.augmentation.mosaic else []
+        mosaic = rng.random() < self.augmentation.mosaic
+        others = rng.integers(len(self.labelled), size=MOSAIC - 1 if mosaic else 0).tolist()
         chosen = [self.held[index] if self.held else self._read(index) for index in (draw.index, *others)]
         picture, boxes = training_picture(chosen, self.size, self.augmentation, rng)
         inputs = np.ascontiguousarray(picture.transpose(2, 0, 1)).astype(np.float32) / 255
@@ -68,7 +69,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 def loss_targets(boxes_xyxy: NDArray[np.float64], size: int) -> NDArray[np.float32]:
     """Boxes [K, 4] in network pixels as pytorchyolo's loss takes them, [K, 6]."""
     centres, sides = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2, boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    return np.concatenate([np.zeros((len(boxes_xyxy), 2)), centres / size, sides / size], axis=1).astype(np.float32)
+    rows = np.concatenate([np.zeros((len(boxes_xyxy), 2)), centres / size, sides / size], axis=1)
+    return np.asarray(rows, np.float32)
 
 
 def collate(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -95,7 +94,7 @@ def _device(device: str) -> str:
 
 
 def _channels_last(model: Any) -> Any:
-    """Kernels in the order that convolutions compute fastest in; pytorchyolo's anchors have five dimensions and stay."""
+    """Kernels in the order that convolutions compute fastest in; the anchors have five dimensions and stay."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)
@@ -176,8 +175,3 @@ def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 def _detector(state: TrainingState, network: DarknetNetwork, person: int, device: str) -> TorchDetector:
     return TorchDetector(state.average.eval(), person, network.input_size, device)
-
-
-def output_weights(options: TrainOptions) -> Path:
-    """Where the best weights are written."""
-    return options.output / f"{options.model_def.stem}.weights"

@@ -40,7 +40,7 @@ class EpochRecords:
         self._network = network
         self._state = state
         write_bytes(options.output / options.model_def.name, render_sections(network.sections).encode())
-        self._log: Any = SummaryWriter(str(options.output / "log"), purge_step=state.epoch + 1)  # type: ignore[no-untyped-call]
+        self._log: Any = SummaryWriter(str(options.output / "log"), purge_step=state.epoch + 1)
 
     def add(self, measured: Measured, testing: Sequence[LabelledPicture], detector: Detector) -> None:
         """One epoch has ended."""
@@ -91,7 +91,8 @@ def model_card(
     begun = f"from {options.pretrained_weights}" if options.pretrained_weights else "from scratch"
     return f"""# Model card
 
-{network.name}: a YOLOv3-like detector of people, {network.parameter_count / 1e6:.2f} M parameters, {network.input_size} px input.
+{network.name}: a YOLOv3-like detector of people, {network.parameter_count / 1e6:.2f} M parameters,
+{network.input_size} px input.
 
 - Data: {options.train}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures.
 - Recipe: {begun}, {state.epoch} epochs of batches of {options.batch_size}, AdamW, learning rate {options.learning_rate}

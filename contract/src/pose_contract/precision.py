@@ -1,0 +1,50 @@
+"""Which arithmetic a network runs in, and on which device: fp32 unless something faster is known to be as good."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pose_contract.errors import UsageError
+
+Precision = Literal["fp32", "bf16"]
+LARGEST_LOSS = 0.2  # points of PCK or AP50 that bf16 may cost to be taken unasked
+
+
+def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[Precision, str]:
+    """The precision, and why, for `auto`, `fp32` or `bf16`.
+
+    `auto` takes bf16 where the engine is OpenVINO, the CPU computes in bf16, and precision.toml says what that was
+    measured to cost with these very weights: under 0.2 points.
+
+    Raises:
+        UsageError: bf16 with another engine.
+    """
+    if requested == "bf16" and engine != "openvino":
+        reason = f"--precision bf16: the {engine} engine computes in fp32 only"
+        raise UsageError(reason, "give --engine openvino, or --precision fp32")
+    if requested != "auto":
+        return ("bf16" if requested == "bf16" else "fp32"), "requested"
+    if engine != "openvino":
+        return "fp32", "the engine's only one"
+    loss = bf16_losses().get(weights_sha256)
+    if loss is None:
+        return "fp32", "what bf16 costs with these weights was not measured"
+    if loss >= LARGEST_LOSS:
+        return "fp32", f"bf16 costs {loss:g} points with these weights"
+    from pose_contract.openvino import has_bf16
+
+    return ("bf16", f"it costs {loss:g} points") if has_bf16() else ("fp32", "this CPU has no bf16")
+
+
+def bf16_losses() -> dict[str, float]:
+    """Points of PCK@0.2 or AP50 lost in bf16, by the weights' sha256, as measured on labelled photos."""
+    table = tomllib.loads(files("pose_contract").joinpath("precision.toml").read_text("utf-8"))
+    return {row["sha256"]: float(row["loss"]) for row in table.get("weights", [])}
+
+
+def may_have_cuda() -> bool:
+    """Whether an NVIDIA driver is there: torch, which takes seconds to import, is asked only then."""
+    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"))

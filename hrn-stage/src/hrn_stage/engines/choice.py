@@ -1,0 +1,30 @@
+"""Choose the engine for HRNet, without importing any."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from pose_contract.errors import UsageError
+from pose_contract.precision import may_have_cuda
+
+
+def choose_engine(requested: str, device: str) -> tuple[str, str]:
+    """Engine to load and, in a few words, why; `requested` is auto, openvino or torch, `device` auto, cpu or cuda.
+
+    `auto` is torch where there is a GPU, else openvino, the faster one on a CPU, if it is installed.
+
+    Raises:
+        UsageError: openvino is asked for and not installed, or shall run on a GPU.
+    """
+    installed = find_spec("openvino") is not None
+    if requested == "openvino":
+        if device == "cuda":
+            raise UsageError("--engine openvino runs on the CPU only", "drop --device cuda, or give --engine torch")
+        if not installed:
+            raise UsageError("--engine openvino: OpenVINO is not installed", "give --engine torch, or run make setup")
+        return "openvino", "requested"
+    if requested == "torch":
+        return "torch", "requested"
+    if device == "cuda" or (device == "auto" and may_have_cuda()):
+        return "torch", "on the GPU"
+    return ("openvino", "the fastest on a CPU") if installed else ("torch", "OpenVINO is not installed")

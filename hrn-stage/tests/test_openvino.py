@@ -1,0 +1,164 @@
+"""The OpenVINO engine against torch, and what of it is cached."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from hrn_stage.config import read_config
+from hrn_stage.config_keys import ModelConfig
+from hrn_stage.decode import decode, keypoints_to_image, merge_flipped
+from hrn_stage.engines import openvino as engine
+from hrn_stage.engines.choice import choose_engine
+from hrn_stage.engines.torch import TorchEstimator, load_estimator
+from hrn_stage.network import build_network
+from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
+from hrn_stage.skeletons import MPII16
+from pose_contract.errors import UsageError, WeightsError
+from pose_contract.images import read_image
+from pose_contract.openvino import has_bf16
+
+NEAR, TIE = 0.05, 1e-4  # px in the image; part of the maximum
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POSE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "openvino"
+
+
+@pytest.fixture
+def by_torch(tiny_model: ModelConfig) -> TorchEstimator:
+    network = build_network(tiny_model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(torch.rand(value.shape, generator=generator) * 0.2 + 0.1)
+            else:
+                value.zero_()
+    return TorchEstimator(network.requires_grad_(False), "cpu")
+
+
+def test_heatmaps_are_torchs(by_torch: TorchEstimator, tiny_model: ModelConfig, rng: np.random.Generator) -> None:
+    got = engine.load_estimator(tiny_model, "key", lambda: by_torch.network)
+    assert (got.name, got.device, got.precision, got.fixed_batch) == ("openvino", "cpu", "fp32", False)
+    inputs = rng.standard_normal((5, 3, 96, 64)).astype(np.float32)
+    expected = by_torch.heatmaps(inputs)
+    heatmaps = got.heatmaps(inputs)
+    assert heatmaps.shape == expected.shape and heatmaps.dtype == np.float32
+    assert np.abs(heatmaps - expected).max() <= 1e-5 * np.abs(expected).max()
+    for row in range(5):
+        np.testing.assert_array_equal(got.heatmaps(inputs[row : row + 1])[0], heatmaps[row])
+
+
+def test_the_second_load_converts_nothing(
+    by_torch: TorchEstimator, tiny_model: ModelConfig, cache: Path, rng: np.random.Generator
+) -> None:
+    inputs = rng.standard_normal((1, 3, 96, 64)).astype(np.float32)
+    first = engine.load_estimator(tiny_model, "key", lambda: by_torch.network).heatmaps(inputs)
+
+    def never() -> Any:
+        raise AssertionError("it is in the cache")
+
+    np.testing.assert_array_equal(engine.load_estimator(tiny_model, "key", never).heatmaps(inputs), first)
+    assert [path.name for path in cache.iterdir()] == ["hrn-1-key"]
+    with pytest.raises(AssertionError):
+        engine.load_estimator(tiny_model, "other", never)
+
+
+def test_bf16_is_near(by_torch: TorchEstimator, tiny_model: ModelConfig, rng: np.random.Generator) -> None:
+    if not has_bf16():
+        with pytest.raises(UsageError, match="bf16"):
+            engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "bf16")
+        pytest.skip("this CPU has no bf16")
+    inputs = rng.standard_normal((2, 3, 96, 64)).astype(np.float32)
+    expected = by_torch.heatmaps(inputs)
+    difference = np.abs(
+        engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "bf16").heatmaps(inputs) - expected
+    )
+    assert 1e-5 * np.abs(expected).max() < difference.max() < 0.05 * np.abs(expected).max()
+
+
+def test_nan_is_refused() -> None:
+    class Broken:
+        def infer(self, inputs: np.ndarray) -> list[list[np.ndarray]]:
+            return [[np.full((16, 24, 16), np.nan, np.float32)] for _ in inputs]
+
+    with pytest.raises(WeightsError, match="NaN"):
+        engine.OpenVinoEstimator(Broken(), "fp32").heatmaps(np.zeros((1, 3, 96, 64), np.float32))  # type: ignore[arg-type]
+
+
+def test_real_weights_on_real_photos(shared: Path) -> None:
+    """99 % of the sure keypoints within 0.05 px; every other one has a rival maximum that nearly ties."""
+    config = read_config(shared / "weights/hrnet_lite_mpii16_128x128.yaml")
+    by_torch = load_estimator(config.MODEL, shared / "weights" / config.MODEL.PRETRAINED, "cpu")
+    by_openvino = engine.load_estimator(config.MODEL, "real", lambda: by_torch.network)
+    distances = []
+    for row in json.loads((shared / "reference/lite_photos.json").read_text()):
+        x, y, width, height = row["box_xywh"]
+        center, scale = center_and_scale((x, y, x + width, y + height), config.MODEL.IMAGE_SIZE)
+        affine = affine_image_to_input(center, scale, config.MODEL.IMAGE_SIZE)
+        warped = warp_person(read_image(shared / "photos" / row["image"]), affine, config.MODEL.IMAGE_SIZE)
+        inputs = normalize(warped[None], config.DATASET.COLOR_RGB)
+        both = np.concatenate([inputs, inputs[..., ::-1]])
+        found = []
+        for estimator in (by_torch, by_openvino):
+            straight, mirrored = np.split(estimator.heatmaps(both), 2)
+            heatmaps = merge_flipped(straight, mirrored, MPII16.mirror_index, config.TEST.SHIFT_HEATMAP)
+            keypoints, scores = decode(heatmaps, "quarter")
+            found.append(
+                (keypoints_to_image(keypoints, center[None], scale[None], config.MODEL.HEATMAP_SIZE)[0], scores[0])
+            )
+        distance = np.linalg.norm(found[0][0] - found[1][0], axis=1)
+        for joint in np.flatnonzero((found[0][1] >= 0.2) & (distance > NEAR)):
+            best, second = np.sort(heatmaps[0, joint].ravel())[[-1, -2]]
+            assert best - second <= TIE * best, f"{row['image']}, {MPII16.keypoints[joint]}: {distance[joint]:.2f} px"
+        distances.extend(distance[found[0][1] >= 0.2])
+    assert len(distances) > 20
+    assert np.mean(np.array(distances) <= NEAR) >= 0.99
+
+
+def test_choosing_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrn_stage.engines.choice.may_have_cuda", lambda: False)
+    assert choose_engine("auto", "auto") == ("openvino", "the fastest on a CPU")
+    assert choose_engine("torch", "auto") == ("torch", "requested")
+    assert choose_engine("auto", "cuda")[0] == "torch"
+    monkeypatch.setattr("hrn_stage.engines.choice.may_have_cuda", lambda: True)
+    assert choose_engine("auto", "auto") == ("torch", "on the GPU")
+    assert choose_engine("auto", "cpu")[0] == "openvino"
+    with pytest.raises(UsageError, match="CPU only"):
+        choose_engine("openvino", "cuda")
+    monkeypatch.setattr("hrn_stage.engines.choice.find_spec", lambda _: None)
+    assert choose_engine("auto", "cpu") == ("torch", "OpenVINO is not installed")
+    with pytest.raises(UsageError, match="not installed"):
+        choose_engine("openvino", "cpu")
+
+
+def test_a_second_start_imports_no_torch(tiny_tree: dict[str, Any], by_torch: TorchEstimator, tmp_path: Path) -> None:
+    torch.save(by_torch.network.state_dict(), tmp_path / "tiny.pth")
+    tiny_tree["MODEL"]["PRETRAINED"] = "tiny.pth"
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_tree), encoding="utf-8")
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from hrn_stage.config import read_config
+from hrn_stage.model_files import plan_estimator
+path = Path({str(tmp_path)!r}, "tiny.yaml")
+plan = plan_estimator(read_config(path), path, "published", "cpu")
+plan.load().heatmaps(np.zeros((1, 3, 96, 64), np.float32))
+print(plan.engine, "torch" in sys.modules)
+"""
+    for imported in ("True", "False"):
+        run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ)
+        assert run.stdout.split() == ["openvino", imported]
