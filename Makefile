@@ -10,6 +10,7 @@ POSE_SHARED ?= $(abspath ../shared)
 export POSE_SHARED
 YOLO ?=
 HRN ?=
+BENCH ?=
 NAME ?=
 TRUST ?=
 
@@ -43,7 +44,7 @@ RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE"
 VERDICT := $(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
 endif
 
-.PHONY: help setup demo yolo hrn run up build status workspace weights test test-docker check format lint types lock schema
+.PHONY: help setup demo yolo hrn run up build status workspace weights test test-docker bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -106,6 +107,9 @@ test: $(STAMPS)  ## all tests
 
 test-docker: $(STAMPS)  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(TOOLS)/python -m pytest --timeout 1200 --durations 8 tests/docker
+
+bench: $(STAMPS)  ## how fast engines and stages are here; more flags: BENCH='--photos 200 1000'
+	$(TOOLS)/python benchmarks/bench.py $(BENCH)
 
 check: format lint types test  ## format, lint, types and all tests
 

@@ -2,7 +2,8 @@
 
     python judge_labels.py DATA_DIR WORK_DIR
 
-Writes into WORK_DIR, each with `files` and `joints` as in lspet-train.npz: `train.npz` (8,500 people, relabelled),
+Writes into WORK_DIR, each with `files` and `joints` as in lspet-train.npz: `train.npz` (those of 8,500 people who have
+seven labels or more left, relabelled), `train-as-given.npz` (all 8,500),
 `valid.npz` (500, their labels untouched) and `valid-relabelled.npz` (the same 500, relabelled); and `verdicts.npz`,
 what was decided for each of the 9,000.
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 VALIDATION, SEED = 500, 20241
 NECK = 12
+FEWEST = 7  # labels that somebody to be trained on must have left
 MARGIN = 0.3  # by which a hypothesis must beat its mirror image to be trusted
 # Who was labelled back to front was so in arms and legs: exchanged arms make exchanged legs 70 % likely, straight ones
 # 3 %.
@@ -103,8 +105,9 @@ def write_split(work: Path, files: NDArray[np.str_], joints: Array, relabelled: 
     """Divides the people by a seeded permutation."""
     order = np.random.default_rng(SEED).permutation(len(files))
     valid, train = np.sort(order[:VALIDATION]), np.sort(order[VALIDATION:])
+    judged = train[(relabelled[train, :, 2] > 0).sum(axis=1) >= FEWEST]
     for name, rows, labels in (
-        ("train", train, relabelled),
+        ("train", judged, relabelled),
         ("train-as-given", train, joints),
         ("valid", valid, joints),
         ("valid-relabelled", valid, relabelled),

@@ -1,0 +1,74 @@
+"""Crops a second of hrn-stage's engines: python networks.py OUT.json ROUNDS SECONDS YAML ...
+
+Run by `make bench`, in hrn-stage's environment, with benchmarks/ on PYTHONPATH. Without flip test. Speed does not
+depend on what the parameters are: they are made up.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from measure import Candidate, Row, compare, write_rows
+from torch.utils.flop_counter import FlopCounterMode
+
+from hrn_stage.config import read_config
+from hrn_stage.config_keys import ModelConfig
+from hrn_stage.engines.openvino import load_estimator
+from hrn_stage.engines.torch import TorchEstimator
+from hrn_stage.estimator import PoseEstimator
+from hrn_stage.network import build_network
+from hrn_stage.training.loop import initialise
+from pose_contract.allocator import keep_freed_memory
+from pose_contract.openvino import has_bf16
+
+MANY = 8
+
+
+def made_up(model: ModelConfig) -> TorchEstimator:
+    """The network with parameters that keep activations in range, as the torch engine runs it."""
+    torch.manual_seed(0)
+    network = build_network(model)
+    initialise(network, published=False)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+    network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return TorchEstimator(network, "cpu")
+
+
+def candidates(model: ModelConfig, key: str) -> tuple[float, list[Candidate]]:
+    """Operations per crop, and the engines, eager PyTorch at batch 1 first."""
+    width, height = model.IMAGE_SIZE
+    crops = np.random.default_rng(1).standard_normal((MANY, 3, height, width)).astype(np.float32)
+    eager = made_up(model)
+
+    def candidate(estimator: PoseEstimator, batch: int) -> Candidate:
+        return Candidate(estimator.name, estimator.precision, batch, lambda: estimator.heatmaps(crops[:batch]))
+
+    with FlopCounterMode(display=False) as counter:
+        eager.heatmaps(crops[:1])
+    found = [candidate(eager, 1), candidate(eager, MANY)]
+    for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
+        found.append(candidate(load_estimator(model, f"bench-{key}", lambda: eager.network, precision), MANY))
+    return float(counter.get_total_flops()), found
+
+
+def main(out: Path, rounds: int, seconds: float, yamls: list[Path]) -> None:
+    """Measures the networks of the YAMLs."""
+    keep_freed_memory()
+    rows: list[Row] = []
+    sizes: dict[str, float] = {}
+    for path in yamls:
+        model = read_config(path).MODEL
+        title = f"{path.stem.split('_')[0]}-{model.IMAGE_SIZE[0]}x{model.IMAGE_SIZE[1]}"
+        flops, found = candidates(model, title)
+        sizes[title] = flops / 1e9
+        rows += compare(title, flops, found, rounds, seconds)
+    write_rows(out, rows, {"GFLOP per crop": sizes})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])

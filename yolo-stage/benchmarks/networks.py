@@ -1,0 +1,91 @@
+"""Images a second of yolo-stage's engines: python networks.py OUT.json ROUNDS SECONDS [NETWORK ...]
+
+Run by `make bench`, in yolo-stage's environment, with benchmarks/ on PYTHONPATH. Speed does not depend on what the
+parameters are: YOLOv3's are made up here, of the size of the published ones.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from measure import Candidate, Row, compare, write_rows
+
+from pose_contract.allocator import keep_freed_memory
+from pose_contract.openvino import has_bf16
+from yolo_stage.darknet import DarknetNetwork, read_network
+from yolo_stage.detector import Detector
+from yolo_stage.engines import opencv, openvino
+from yolo_stage.engines import torch as by_torch
+from yolo_stage.engines.refusals import torch_refusal
+from yolo_stage.model_files import LITE, MODELS
+
+MANY = 8
+
+
+def made_up_weights(network: DarknetNetwork, folder: Path) -> Path:
+    """A Darknet file of parameters that keep activations in range."""
+    rng = np.random.default_rng(0)
+    parts = [np.array([0, 2, 0, 0, 0], "<i4").view("<f4")]
+    for layer in network.layers:
+        if layer.kind == "convolutional":
+            filters, normalised = layer.channels, layer.section.integer("batch_normalize", 0)
+            parts += [np.zeros(filters)] + [np.ones(filters), np.zeros(filters), np.ones(filters)] * normalised
+            count = layer.parameter_count - filters * (4 if normalised else 1)
+            parts.append(rng.standard_normal(count, np.float32) * np.sqrt(filters / count))
+    path = folder / f"{network.name}.weights"
+    path.write_bytes(b"".join(np.asarray(part, "<f4").tobytes() for part in parts))
+    return path
+
+
+def flops(network: DarknetNetwork) -> float:
+    """Floating-point operations per image in convolutions: a multiplication and an addition per weight and cell."""
+    total = 0
+    for layer in network.layers:
+        if layer.kind == "convolutional":
+            kernel, groups = layer.section.integer("size"), layer.section.integer("groups", 1)
+            total += 2 * layer.channels * layer.channels_in // groups * kernel**2 * layer.size**2
+    return float(total)
+
+
+def candidates(network: DarknetNetwork, weights: Path) -> list[Candidate]:
+    """Eager PyTorch at batch 1 first, where it can run the network."""
+    rng = np.random.default_rng(1)
+    images = rng.uniform(0, 1, (MANY, 3, network.input_size, network.input_size)).astype(np.float32)
+
+    def candidate(detector: Detector, batch: int) -> Candidate:
+        return Candidate(detector.name, detector.precision, batch, lambda: detector.detect(images[:batch]))
+
+    found = []
+    if torch_refusal(network) is None:
+        detector = by_torch.load_detector(network, weights, 0, "cpu")
+        found += [candidate(detector, 1), candidate(detector, MANY)]
+    found.append(candidate(opencv.load_detector(network, weights, 0, "cpu"), 1))
+    for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
+        found.append(candidate(openvino.load_detector(network, weights, 0, "cpu", precision), MANY))
+    return found
+
+
+def main(out: Path, rounds: int, seconds: float, names: list[str]) -> None:
+    """Measures the networks named, by default YOLOv3 at 416 px and the embedded one."""
+    keep_freed_memory()
+    rows: list[Row] = []
+    sizes: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        lite = sorted(LITE.glob("*.cfg"))
+        cfgs = [MODELS / "yolov3.cfg", *lite]
+        for cfg in (cfg for cfg in cfgs if not names or cfg.stem in names):
+            network = read_network(cfg)
+            weights = cfg.with_suffix(".weights")
+            if not weights.is_file():
+                weights = made_up_weights(network, Path(folder))
+            title = f"{cfg.stem}-{network.input_size}"
+            sizes[title] = flops(network) / 1e9
+            rows += compare(title, flops(network), candidates(network, weights), rounds, seconds)
+    write_rows(out, rows, {"GFLOP per image": sizes})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
