@@ -198,13 +198,12 @@ class Models:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Models:
-    """The embedded weights where the stages carry some, else the small ones in shared/. The engine is one that both
-    flavours and the local run have, so that records can be equal."""
+    """The embedded weights where the stages carry some, else the small ones in shared/."""
     if EMBEDDED:
         lite = ("--weights", "lite")
-        return Models(tmp_path_factory.mktemp("weights"), (*lite, "--engine", "opencv"), lite)
+        return Models(tmp_path_factory.mktemp("weights"), lite, lite)
     shared: Path = request.getfixturevalue("shared")
-    yolo = ("--model_def", "weights/yolo-fastest-1.1-xl.cfg", "--engine", "opencv")
+    yolo = ("--model_def", "weights/yolo-fastest-1.1-xl.cfg")
     return Models(shared / "weights", yolo, ("--cfg", "weights/hrnet_lite_mpii16_128x128.yaml"))
 
 

@@ -71,6 +71,18 @@ def test_the_embedded_weights_are_inside(containers: Containers, stage: str) -> 
     assert finished.code == 0 and suffix in finished.output, finished.output
 
 
+@pytest.mark.skipif(not EMBEDDED, reason="this version carries no embedded weights")
+@pytest.mark.parametrize(("stage", "conversion"), [("yolo", "build_graph"), ("hrn", "_convert")])
+def test_the_embedded_networks_are_inside_converted(containers: Containers, stage: str, conversion: str) -> None:
+    script = (
+        f"import {stage}_stage.engines.openvino as engine; engine.{conversion} = None; "
+        f"from {stage}_stage.model_files import convert_embedded; convert_embedded(); "
+        "import sys; assert 'torch' not in sys.modules"
+    )
+    finished = containers.run(stage, ("-c", script), entrypoint="python")
+    assert finished.code == 0, finished.output
+
+
 def test_the_classic_builder_makes_it_too(engine: DockerClient, images: Images) -> None:
     before = {image.id for image in engine.images.list(all=True)}
     name = f"pose/yolo-stage-classic:{images.tag}"

@@ -123,6 +123,12 @@ def _load_torch(config: HrnConfig, weights: Path, device: Device) -> TorchEstima
     return load_estimator(config.MODEL, weights, device)
 
 
+def convert_embedded() -> None:
+    """Converts the embedded network for OpenVINO into the cache: run when a container's image is built."""
+    for path in sorted(LITE.glob("*.yaml")):
+        plan_estimator(read_config(path), path, "lite", "cpu", "openvino", "fp32").load()
+
+
 def find_weights(config: HrnConfig, config_path: Path) -> tuple[Path | None, str]:
     """The weights that the YAML names, and a note on where they were found; None where they are not there.
 

@@ -87,6 +87,11 @@ def _load(
     return chosen.load_detector(network, weights, person, device)
 
 
+def convert_embedded() -> None:
+    """Converts the embedded network for OpenVINO into the cache: run when a container's image is built."""
+    plan_detector(ModelOptions(weights="lite", engine="openvino", device="cpu", precision="fp32")).load()
+
+
 def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
     """The cfg, the weights, and a note that says which they are.
 

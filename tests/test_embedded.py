@@ -1,0 +1,180 @@
+"""What a fresh clone does without downloading weights: both stages with the embedded networks, and `make demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPO, run, stage
+from PIL import Image
+
+from pose_contract.storage import read_annot, read_poses, read_report
+from pose_contract.testing import workspace_bytes
+from pose_contract.workspace import Workspace
+
+LITE = [REPO / f"{name}-stage/src/{name}_stage/models/lite" for name in ("yolo", "hrn")]
+ASTRONAUT_BOX, ASTRONAUT_HEAD = (25, 0, 460, 512), (222, 95)
+CAMERA_MAN_BOX = (95, 45, 365, 500)
+
+
+@pytest.fixture(scope="module")
+def photos() -> Path:
+    """Where scikit-image, which comes with pytorchyolo, keeps its pictures."""
+    ask = "import importlib.util as u; print(u.find_spec('skimage').submodule_search_locations[0])"
+    python = REPO / "yolo-stage/.venv/bin/python"
+    return Path(subprocess.check_output([python, "-c", ask], text=True).strip(), "data")
+
+
+@pytest.fixture(scope="module")
+def done(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A workspace in which both stages have run without any weights but their own."""
+    folder = tmp_path_factory.mktemp("embedded")
+    workspace = folder / "workspace"
+    shutil.copytree(REPO / "workspace-template", workspace)
+    for name in ("astronaut.png", "camera.png", "coffee.png"):
+        shutil.copy(photos / name, workspace / "images")
+    for name in ("yolo", "hrn"):
+        finished = run([*stage(name), "--workspace", str(workspace)], env=without_weights(folder))
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr.count("embedded lite weights") == 1, finished.stderr
+        assert "make weights" in finished.stderr
+    yield workspace
+
+
+def without_weights(folder: Path) -> dict[str, str]:
+    return {**os.environ, "POSE_WEIGHTS": str(folder / "none")}
+
+
+def iou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    sides = [min(a[2 + axis], b[2 + axis]) - max(a[axis], b[axis]) for axis in (0, 1)]
+    both = max(sides[0], 0) * max(sides[1], 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+@pytest.mark.parametrize("folder", LITE)
+def test_they_are_small_and_have_a_card(folder: Path) -> None:
+    kinds = {path.suffix for path in folder.iterdir()}
+    weights = next(path for path in folder.iterdir() if path.suffix in {".weights", ".pth"})
+    assert kinds == ({".cfg", ".weights", ".md"} if weights.suffix == ".weights" else {".yaml", ".pth", ".md"})
+    assert weights.stat().st_size <= (8e6 if weights.suffix == ".weights" else 12e6)
+    card = weights.with_suffix(".md").read_text(encoding="utf-8")
+    for word in ("Data", "Recipe", "commit", "seed", "Limits"):
+        assert word in card
+
+
+@pytest.mark.parametrize(("name", "box"), [("astronaut", ASTRONAUT_BOX), ("camera", CAMERA_MAN_BOX)])
+def test_people_are_found(done: Path, name: str, box: tuple[int, ...]) -> None:
+    annot = read_annot(done / f"annots/{name}.png.json")
+    assert annot is not None
+    assert max(iou(person.box.xyxy, box) for person in annot.people) >= 0.6
+
+
+def test_a_cup_of_coffee_is_nobody(done: Path) -> None:
+    annot = read_annot(done / "annots/coffee.png.json")
+    assert annot is not None and annot.people == []
+
+
+def test_the_astronauts_head_is_her_head(done: Path) -> None:
+    poses = read_poses(done / "output/poses/astronaut.png.json")
+    assert poses is not None
+    people = [{point.name: (point.x, point.y) for point in person.keypoints} for person in poses.people]
+    heads = [np.mean([points["upper_neck"], points["head_top"]], axis=0) for points in people]
+    assert min(np.hypot(*(head - ASTRONAUT_HEAD)) for head in heads) < 50
+
+
+def test_every_picture_ends_in_final(done: Path) -> None:
+    workspace = Workspace(done)
+    for name in ("astronaut.png", "camera.png", "coffee.png"):
+        final = workspace.path(workspace.final_file(name))
+        assert Image.open(final).size == Image.open(done / "images" / name).size
+
+
+def test_the_reports_name_networks_and_engines(done: Path) -> None:
+    for name, weights in zip(("yolo-stage", "hrn-stage"), LITE, strict=True):
+        report = read_report(done / f"reports/{name}.json")
+        assert report is not None
+        assert (report.model, report.engine) == (next(weights.glob("*.md")).stem, "openvino")
+
+
+def test_a_second_run_does_nothing(done: Path) -> None:
+    before = workspace_bytes(done)
+    for name in ("yolo", "hrn"):
+        finished = run([*stage(name), "--workspace", str(done)], env=without_weights(done.parent))
+        assert finished.returncode == 0 and "3 already done" in finished.stderr, finished.stderr
+    assert workspace_bytes(done) == before
+
+
+def test_engines_agree(done: Path, tmp_path: Path) -> None:
+    """Boxes within 0.1 px; keypoints within 0.05 px but for near ties."""
+    other = tmp_path / "other"
+    shutil.copytree(REPO / "workspace-template", other)
+    shutil.copytree(done / "images", other / "images", dirs_exist_ok=True)
+    for name in ("yolo", "hrn"):
+        flags = ["--weights", "lite", "--engine", "torch"]
+        finished = run([*stage(name), "--workspace", str(other), *flags])
+        assert finished.returncode == 0, finished.stderr
+        again = run([*stage(name), "--workspace", str(done.parent / "fp32"), "--weights", "lite"])
+        assert again.returncode == 2, "no such workspace"
+    distances = []
+    for path in sorted((done / "annots").rglob("*.json")):
+        one, two = read_annot(path), read_annot(other / "annots" / path.name)
+        assert one is not None and two is not None and len(one.people) == len(two.people)
+        if one.made_by.options["precision"] == "fp32":
+            for a, b in zip(one.people, two.people, strict=True):
+                np.testing.assert_allclose(a.box.xyxy, b.box.xyxy, atol=0.1)
+    for path in sorted((done / "output/poses").rglob("*.json")):
+        one_pose, two_pose = read_poses(path), read_poses(other / "output/poses" / path.name)
+        assert one_pose is not None and two_pose is not None
+        for person, twin in zip(one_pose.people, two_pose.people, strict=True):
+            for p, q in zip(person.keypoints, twin.keypoints, strict=True):
+                distances.append(np.hypot(p.x - q.x, p.y - q.y))
+    assert np.mean(np.array(distances) < 1) > 0.9
+
+
+def test_the_users_yaml_keeps_its_say(done: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(done, other)
+    flags = ["--weights", "lite", "TEST.FLIP_TEST", "false", "DEBUG.DEBUG", "true"]
+    finished = run([*stage("hrn"), "--workspace", str(other), *flags])
+    assert finished.returncode == 0, finished.stderr
+    record = json.loads((other / "output/poses/astronaut.png.json").read_text(encoding="utf-8"))
+    assert record["made_by"]["options"]["flip_test"] is False
+    assert list((other / "output/debug").rglob("*.jpg"))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> dict[str, str]:
+    """An environment for tools/demo in which apt fetches nothing."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "apt-get").write_text("#!/bin/sh\nexit 100\n")
+    (tools / "apt-get").chmod(0o755)
+    workspace = tmp_path / "my workspace"
+    shutil.copytree(REPO / "workspace-template", workspace)
+    path = f"{tools}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "POSE_WORKSPACE": str(workspace), "WORKSPACE": str(workspace)}
+
+
+def test_the_demo_says_what_it_found(demo: dict[str, str]) -> None:
+    finished = run([str(REPO / "tools/demo")], env=demo)
+    assert finished.returncode == 0, finished.stderr
+    assert "going on with two photos" in finished.stdout
+    for name in ("astronaut.png", "camera.png"):
+        (line,) = [line for line in finished.stdout.splitlines() if line.startswith(f"{name}: ")]
+        assert "1 person" in line or " people" in line
+        assert Path(line.split(" -> ")[1]).is_file()
+
+
+def test_the_demo_leaves_the_users_own_photos_alone(demo: dict[str, str]) -> None:
+    own = Path(demo["POSE_WORKSPACE"], "images", "mine.jpg")
+    Image.new("RGB", (40, 30)).save(own)
+    finished = run([str(REPO / "tools/demo")], env=demo)
+    assert finished.returncode == 2
+    assert "mine.jpg" in finished.stderr and "make demo WORKSPACE=demo" in finished.stderr
+    assert sorted(path.name for path in own.parent.glob("*.*")) == [".gitkeep", "mine.jpg"]
