@@ -63,7 +63,7 @@ def main(out: Path, rounds: int, seconds: float, yamls: list[Path]) -> None:
     sizes: dict[str, float] = {}
     for path in yamls:
         model = read_config(path).MODEL
-        title = f"{path.stem.split('_')[0]}-{model.IMAGE_SIZE[0]}x{model.IMAGE_SIZE[1]}"
+        title = f"{path.stem.partition('_256x256')[0]}-{model.IMAGE_SIZE[0]}x{model.IMAGE_SIZE[1]}"
         flops, found = candidates(model, title)
         sizes[title] = flops / 1e9
         rows += compare(title, flops, found, rounds, seconds)
