@@ -111,30 +111,28 @@ def test_a_second_run_does_nothing(done: Path) -> None:
 
 
 def test_engines_agree(done: Path, tmp_path: Path) -> None:
-    """Boxes within 0.1 px; keypoints within 0.05 px but for near ties."""
-    other = tmp_path / "other"
-    shutil.copytree(REPO / "workspace-template", other)
-    shutil.copytree(done / "images", other / "images", dirs_exist_ok=True)
-    for name in ("yolo", "hrn"):
-        flags = ["--weights", "lite", "--engine", "torch"]
-        finished = run([*stage(name), "--workspace", str(other), *flags])
-        assert finished.returncode == 0, finished.stderr
-        again = run([*stage(name), "--workspace", str(done.parent / "fp32"), "--weights", "lite"])
-        assert again.returncode == 2, "no such workspace"
+    """In fp32: boxes within 0.1 px; 99 % of the sure keypoints within 0.05 px (the others are near ties)."""
+    places = {"openvino": tmp_path / "one", "torch": tmp_path / "two"}
+    for engine, place in places.items():
+        shutil.copytree(REPO / "workspace-template", place)
+        shutil.copytree(done / "images", place / "images", dirs_exist_ok=True)
+        for name in ("yolo", "hrn"):
+            flags = ["--weights", "lite", "--engine", engine, "--precision", "fp32"]
+            finished = run([*stage(name), "--workspace", str(place), *flags])
+            assert finished.returncode == 0, finished.stderr
     distances = []
-    for path in sorted((done / "annots").rglob("*.json")):
-        one, two = read_annot(path), read_annot(other / "annots" / path.name)
+    for path in sorted((places["torch"] / "annots").rglob("*.json")):
+        one, two = (read_annot(place / "annots" / path.name) for place in places.values())
         assert one is not None and two is not None and len(one.people) == len(two.people)
-        if one.made_by.options["precision"] == "fp32":
-            for a, b in zip(one.people, two.people, strict=True):
-                np.testing.assert_allclose(a.box.xyxy, b.box.xyxy, atol=0.1)
-    for path in sorted((done / "output/poses").rglob("*.json")):
-        one_pose, two_pose = read_poses(path), read_poses(other / "output/poses" / path.name)
-        assert one_pose is not None and two_pose is not None
-        for person, twin in zip(one_pose.people, two_pose.people, strict=True):
+        for a, b in zip(one.people, two.people, strict=True):
+            np.testing.assert_allclose(a.box.xyxy, b.box.xyxy, atol=0.1)
+        poses, twins = (read_poses(place / "output/poses" / path.name) for place in places.values())
+        for person, twin in zip(poses.people if poses else (), twins.people if twins else (), strict=True):
             for p, q in zip(person.keypoints, twin.keypoints, strict=True):
-                distances.append(np.hypot(p.x - q.x, p.y - q.y))
-    assert np.mean(np.array(distances) < 1) > 0.9
+                if p.score >= 0.2:
+                    distances.append(np.hypot(p.x - q.x, p.y - q.y))
+    assert len(distances) >= 10
+    assert np.mean(np.array(distances) <= 0.05) >= 0.99
 
 
 def test_the_users_yaml_keeps_its_say(done: Path, tmp_path: Path) -> None:
@@ -171,9 +169,14 @@ def test_the_demo_says_what_it_found(demo: dict[str, str]) -> None:
         assert Path(line.split(" -> ")[1]).is_file()
 
 
-def test_the_demo_leaves_the_users_own_photos_alone(demo: dict[str, str]) -> None:
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_demo_leaves_the_users_own_photos_alone(demo: dict[str, str], linked: bool, tmp_path: Path) -> None:
     own = Path(demo["POSE_WORKSPACE"], "images", "mine.jpg")
-    Image.new("RGB", (40, 30)).save(own)
+    Image.new("RGB", (40, 30)).save(tmp_path / "mine.jpg")
+    if linked:
+        own.symlink_to(tmp_path / "mine.jpg")
+    else:
+        shutil.copy(tmp_path / "mine.jpg", own)
     finished = run([str(REPO / "tools/demo")], env=demo)
     assert finished.returncode == 2
     assert "mine.jpg" in finished.stderr and "make demo WORKSPACE=demo" in finished.stderr

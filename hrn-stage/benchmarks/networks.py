@@ -22,7 +22,7 @@ from hrn_stage.estimator import PoseEstimator
 from hrn_stage.network import build_network
 from hrn_stage.training.loop import initialise
 from pose_contract.allocator import keep_freed_memory
-from pose_contract.openvino import has_bf16
+from pose_contract.precision import has_bf16
 
 MANY = 8
 

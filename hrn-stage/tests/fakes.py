@@ -116,7 +116,7 @@ def plan_with(estimator: MarkerEstimator, config: HrnConfig, **changes: object) 
         "engine": "fake",
         "why": "for a test",
         "precision": "fp32",
-        "load": lambda: estimator,
+        "load": lambda _samples: estimator,
     }
     return EstimatorPlan(**(fields | changes))  # type: ignore[arg-type]
 

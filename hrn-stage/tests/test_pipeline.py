@@ -103,7 +103,7 @@ def test_no_annots_means_run_yolo_first(tmp_path: Path) -> None:
 def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
     loaded: list[MarkerEstimator] = []
 
-    def load() -> MarkerEstimator:
+    def load(_samples: object) -> MarkerEstimator:
         loaded.append(MarkerEstimator())
         return loaded[-1]
 
@@ -334,7 +334,11 @@ def test_an_engine_that_asks_for_many_people_gets_them_without_padding(workspace
     config = config_with()
     run(workspace, config=config)
     estimator = MarkerEstimator(fixed_batch=False)
-    options = EstimateOptions(other, config, quiet=True, batch_size=1)
-    estimate_poses(options, plan_with(estimator, config, at_once=2))
-    assert estimator.batch_sizes == [2, 1]
+    options = EstimateOptions(other, config, quiet=True)
+    estimate_poses(options, plan_with(estimator, config, at_once=3))
+    assert estimator.batch_sizes == [3]
+    asked = MarkerEstimator(fixed_batch=False)
+    again = EstimateOptions(other, config, quiet=True, batch_size=2, overwrite=True)
+    estimate_poses(again, plan_with(asked, config, at_once=3))
+    assert asked.batch_sizes == [2, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)

@@ -14,7 +14,7 @@ import numpy as np
 from measure import Candidate, Row, compare, write_rows
 
 from pose_contract.allocator import keep_freed_memory
-from pose_contract.openvino import has_bf16
+from pose_contract.precision import has_bf16
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv, openvino

@@ -107,7 +107,7 @@ def plan_with(detector: ColourDetector, **changes: object) -> DetectorPlan:
         "engine": "fake",
         "why": "for a test",
         "precision": "fp32",
-        "load": lambda: detector,
+        "load": lambda _samples: detector,
     }
     return DetectorPlan(**(fields | changes))  # type: ignore[arg-type]
 

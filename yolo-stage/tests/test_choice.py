@@ -37,6 +37,9 @@ def test_auto_on_a_cpu(network: DarknetNetwork) -> None:
 
 def test_auto_on_a_gpu(network: DarknetNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yolo_stage.engines.choice.may_have_cuda", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_engine("auto", network, DARKNET_FILE, "auto")[0] == "openvino", "a driver is no GPU"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert choose_engine("auto", network, DARKNET_FILE, "auto") == ("torch", "on the GPU")
     assert choose_engine("auto", network, DARKNET_FILE, "cpu")[0] == "openvino"
     assert choose_engine("auto", network, Path("a.pth"), "cuda")[0] == "torch"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolo_stage.evaluation import Found, judge
+from pose_contract.errors import ConfigError
+from yolo_stage.evaluation import Found, judge, measure
 from yolo_stage.training.labels import LabelledPicture
 
 BOX, OTHER, FAR = [0, 0, 10, 20], [30, 0, 40, 20], [60, 60, 70, 80]
@@ -64,6 +65,16 @@ def test_a_crowd_takes_any_number_of_boxes_and_counts_for_nothing() -> None:
     measured = judge(pictures, [boxes], 0.5)
     assert measured.ap50 == pytest.approx(1)
     assert (measured.recall, measured.precision, measured.people) == (1, 1, 1)
+
+
+def test_nobody_labelled_has_no_table() -> None:
+    assert judge([labelled([])], [found()], 0.5).as_text() == "nobody is labelled in 1 pictures"
+
+
+def test_without_pycocotools_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yolo_stage.evaluation.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="pycocotools"):
+        measure([labelled([BOX])], None)  # type: ignore[arg-type]
 
 
 def test_the_labels_themselves_are_perfect() -> None:

@@ -10,6 +10,8 @@ from PIL import Image
 from pose_contract.errors import ConfigError
 from yolo_stage.training.labels import LabelledPicture, read_labels, read_picture
 
+ONE = '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], "annotations": [%s]}'
+
 
 def save(path: Path, size_wh: tuple[int, int] = (40, 20), orientation: int = 1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +81,10 @@ def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
         ('{"images": []}', "not COCO"),
         ('{"images": [], "annotations": [], "categories": [{"id": 1, "name": "dog"}]}', "no category 'person'"),
         ('{"images": [], "annotations": []}', "names no pictures"),
+        ('{"images": [{"id": 1}], "annotations": []}', "not COCO"),
+        (ONE % '{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3]}', "not COCO"),
+        (ONE % '{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4, 0.5]}', "not COCO"),
+        (ONE % '{"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, 4]}', "not COCO"),
     ],
 )
 def test_damaged_coco_labels(text: str, message: str, tmp_path: Path) -> None:
@@ -129,6 +135,15 @@ def test_a_damaged_darknet_label_names_file_and_line(line: str, tmp_path: Path) 
     save(tmp_path / "a.jpg")
     (tmp_path / "a.txt").write_text(f"0 0.5 0.5 0.5 1\n{line}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"a\.txt:2: expected"):
+        read_labels(tmp_path, None, 0)
+    (tmp_path / "a.txt").write_bytes(b"0 0.5 0.5 0.5 1 \xff")
+    with pytest.raises(ConfigError, match=r"a\.txt cannot be read"):
+        read_labels(tmp_path, None, 0)
+
+
+def test_a_picture_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(ConfigError, match=r"a\.jpg cannot be read"):
         read_labels(tmp_path, None, 0)
 
 

@@ -126,4 +126,4 @@ def test_cuda_is_refused_where_there_is_none(model: tuple[Path, Path], tmp_path:
     names.write_text("ball\nperson\n")
     plan = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, device="cuda"))
     with pytest.raises(UsageError, match="CUDA"):
-        plan.load()
+        plan.load(tuple)

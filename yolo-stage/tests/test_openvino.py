@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ from conftest import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.images import read_image
-from pose_contract.openvino import cache_folders, has_bf16
-from pose_contract.precision import choose_precision
+from pose_contract.openvino import cache_folders, cached_model, cached_note, keep_model
+from pose_contract.precision import choose_precision, has_bf16, may_have_cuda
 from yolo_stage.boxes import iou_matrix
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
@@ -137,8 +138,6 @@ def test_bf16_is_near(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> 
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     if not has_bf16():
-        with pytest.raises(UsageError, match="bf16"):
-            openvino_engine.load_detector(network, weights, 0, "cpu", "bf16")
         pytest.skip("this CPU has no bf16")
     exact = openvino_engine.load_detector(network, weights, 0, "cpu", "fp32").detect(noise(1, 64))[0]
     near = openvino_engine.load_detector(network, weights, 0, "cpu", "bf16").detect(noise(1, 64))[0]
@@ -153,7 +152,7 @@ def test_the_cache_holds_the_network_and_is_used(
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     first = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
     (entry,) = cache.iterdir()
-    assert sorted(path.name for path in entry.iterdir()) == ["network.bin", "network.xml"]
+    assert sorted(path.name for path in entry.iterdir()) == ["network.bin", "network.xml", "note.txt"]
     with monkeypatch.context() as patch:
         patch.setattr(openvino_engine, "build_graph", None)
         again = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
@@ -185,6 +184,32 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     assert len(openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64)))
     assert capsys.readouterr().err.count("can't be kept") == 1
+
+
+def test_a_cache_that_may_not_be_entered_costs_a_warning(
+    cache: Path, network_of: NetworkOf, small_cfg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_args: object, **_options: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert cached_model("any") is None and cached_note("any") == ""
+    monkeypatch.setattr(Path, "mkdir", denied)
+    keep_model("any", None)
+
+
+def test_what_a_killed_process_left_is_swept_a_day_later(
+    cache: Path, network_of: NetworkOf, small_cfg: str, tmp_path: Path
+) -> None:
+    for name in (".old", ".new"):
+        (cache / name).mkdir(parents=True)
+    os.utime(cache / ".old", (1e9, 1e9))
+    network = network_of(small_cfg)
+    openvino_engine.load_detector(
+        network, write_weights(tmp_path / "a.weights", random_parameters(network, seed=2)), 0, "cpu"
+    )
+    assert [path.name for path in cache.iterdir() if path.name.startswith(".")] == [".new"]
 
 
 def test_two_at_once_may_convert_the_same_network(
@@ -223,7 +248,22 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folders()[0] == tmp_path / "pose-estimation"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folders()[0] == Path.home() / ".cache" / "pose-estimation"
+    monkeypatch.setenv("HOME", "/home/me")
+    assert cache_folders()[0] == Path("/home/me/.cache/pose-estimation")
+    monkeypatch.delenv("HOME")
+    assert cache_folders()[0] == Path(tempfile.gettempdir(), "pose-estimation")
+
+
+def test_a_gpu_is_looked_for_before_torch_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"/dev/nvidiactl"}
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) in there)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert may_have_cuda()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not may_have_cuda()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    there.clear()
+    assert not may_have_cuda()
 
 
 def test_refusals(network_of: NetworkOf, small_cfg: str) -> None:
@@ -234,7 +274,7 @@ def test_refusals(network_of: NetworkOf, small_cfg: str) -> None:
 
 def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pose_contract.precision.bf16_losses", lambda: {"good": 0.05, "bad": 0.3})
-    monkeypatch.setattr("pose_contract.openvino.has_bf16", lambda: True)
+    monkeypatch.setattr("pose_contract.precision.has_bf16", lambda: True)
     assert choose_precision("auto", "openvino", "good") == ("bf16", "it costs 0.05 points")
     assert choose_precision("auto", "openvino", "bad")[0] == "fp32"
     assert choose_precision("auto", "openvino", "unknown")[0] == "fp32"
@@ -243,7 +283,10 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_precision("fp32", "openvino", "good") == ("fp32", "requested")
     with pytest.raises(UsageError, match="torch engine"):
         choose_precision("bf16", "torch", "good")
-    monkeypatch.setattr("pose_contract.openvino.has_bf16", lambda: False)
+    assert choose_precision("int8", "openvino", "good") == ("int8", "requested")
+    monkeypatch.setattr("pose_contract.precision.has_bf16", lambda: False)
+    with pytest.raises(UsageError, match="no bf16 arithmetic"):
+        choose_precision("bf16", "openvino", "good")
     assert choose_precision("auto", "openvino", "good") == ("fp32", "this CPU has no bf16")
 
 
@@ -259,7 +302,10 @@ from yolo_stage.options import ModelOptions
 names = Path({str(tmp_path)!r}, "names"); names.write_text("person\\ncar")
 weights = Path({str(tmp_path)!r}, "small.weights")
 plan = plan_detector(ModelOptions(weights_path=weights, class_path=names, device="cpu"))
-plan.load().detect(np.zeros((1, 3, 64, 64), np.float32))
+plan.load(tuple).detect(np.zeros((1, 3, 64, 64), np.float32))
 assert plan.engine == "openvino" and "torch" not in sys.modules, plan.engine
 """
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(home)})
+    assert list(home.iterdir()) == [], "OpenVINO's telemetry must not have run"

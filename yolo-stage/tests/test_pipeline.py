@@ -82,7 +82,7 @@ def test_exif_orientation_reaches_box_cut_and_inspection_alike(workspace: Worksp
 def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Workspace) -> None:
     loaded: list[ColourDetector] = []
 
-    def load() -> ColourDetector:
+    def load(_samples: object) -> ColourDetector:
         loaded.append(ColourDetector())
         return loaded[-1]
 
@@ -142,4 +142,8 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
     detector = ColourDetector(fixed_batch=False)
     detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=2))
     assert detector.batch_sizes == [2, 1]
+    asked = ColourDetector(fixed_batch=False)
+    again = DetectOptions(workspace=other, quiet=True, batch_size=1, overwrite=True)
+    detect_people(again, plan_with(asked, at_once=2))
+    assert asked.batch_sizes == [1, 1, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)

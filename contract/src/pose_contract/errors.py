@@ -25,6 +25,10 @@ class StageError(Exception):
         self.reason = reason
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[StageError], tuple[str, str]]:
+        """So that it can come from another process."""
+        return type(self), (self.reason, self.remedy)
+
     def __str__(self) -> str:
         return f"{self.reason}\n  -> {self.remedy}"
 

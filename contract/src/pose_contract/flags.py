@@ -10,7 +10,7 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
     for flag, choices in (
         ("weights", ("auto", "published", "lite")),
         ("engine", ("auto", *engines)),
-        ("precision", ("auto", "fp32", "bf16")),
+        ("precision", ("auto", "fp32", "bf16", "int8")),
         ("device", ("auto", "cpu", "cuda")),
     ):
         group.add_argument(f"--{flag}", choices=choices, default="auto", help="(default: auto)")

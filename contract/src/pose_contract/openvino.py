@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,20 +18,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.errors import UsageError
 from pose_contract.precision import Precision
 from pose_contract.progress import tell
 
-ELEMENT_TYPES: dict[str, str] = {"fp32": "f32", "bf16": "bf16"}
-MODEL = "network.xml"
+# Of what is not quantised in an int8 network there is little; it stays exact.
+ELEMENT_TYPES: dict[str, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+MODEL, NOTE = "network.xml", "note.txt"
+DAY = 86400  # seconds
 
 
 def cache_folders() -> tuple[Path, ...]:
     """Where converted networks are looked for: POSE_CACHE (default ~/.cache/pose-estimation), then the environment's
     own, which an image of a container fills when it is built. New ones are written to the first.
     """
-    given = os.environ.get("POSE_CACHE")
-    own = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "pose-estimation").expanduser()
+    given = os.environ.get("POSE_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    if not given:
+        home = os.environ.get("HOME")  # without one there is nowhere to keep anything for the next run
+        given = str(Path(home, ".cache")) if home else tempfile.gettempdir()
+    own = Path(given) if os.environ.get("POSE_CACHE") else Path(given, "pose-estimation")
     return own, Path(sys.prefix, "share", "pose-estimation")
 
 
@@ -41,28 +46,63 @@ def converted_model(key: str, build: Callable[[], Any]) -> Any:
         key: names all that the converted network depends on; a file name.
         build: converts the network.
 
-    An entry is a folder that appears whole or not at all. Where it cannot be written the network is converted every
-    time, and a warning says so.
+    Where the cache cannot be written the network is converted every time, and a warning says so.
     """
-    core = _core()
+    model = cached_model(key)
+    if model is None:
+        model = build()
+        keep_model(key, model)
+    return model
+
+
+def cached_model(key: str) -> Any | None:
+    """The model of that name in the cache; None where there is none, or a damaged one."""
+    core = import_openvino().Core()
     for folder in cache_folders():
-        entry = folder / "openvino" / key / MODEL
-        if entry.is_file():
+        entry = folder / "openvino" / key
+        if is_readable(entry / MODEL):
             try:
-                return core.read_model(entry)
+                return core.read_model(entry / MODEL)
             except RuntimeError:
-                shutil.rmtree(entry.parent, ignore_errors=True)
-    model = build()
+                shutil.rmtree(entry, ignore_errors=True)
+    return None
+
+
+def keep_model(key: str, model: Any, note: str = "") -> None:
+    """Caches a model with a note about it: a folder that appears whole or not at all."""
     place = cache_folders()[0] / "openvino"
     try:
         place.mkdir(parents=True, exist_ok=True)
+        _sweep(place)
         with tempfile.TemporaryDirectory(prefix=f".{key}-", dir=place) as temporary:
-            _openvino().save_model(model, Path(temporary, "new", MODEL), compress_to_fp16=False)
-            Path(temporary, "new").rename(place / key)
+            new = Path(temporary, "new")
+            import_openvino().save_model(model, new / MODEL, compress_to_fp16=False)
+            (new / NOTE).write_text(note, encoding="utf-8")
+            for file in new.iterdir():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())  # a file of zeros, after a power cut, would load
+            new.rename(place / key)
     except (OSError, RuntimeError) as error:
-        if not (place / key / MODEL).is_file():  # else another process was quicker
+        if not is_readable(place / key / MODEL):  # else another process was quicker
             tell(f"the converted network can't be kept in {place}, so every start converts it anew: {error}")
-    return model
+
+
+def cached_note(key: str) -> str:
+    """The note about a cached model; empty where there is none."""
+    notes = (folder / "openvino" / key / NOTE for folder in cache_folders())
+    return next((note.read_text(encoding="utf-8") for note in notes if is_readable(note)), "")
+
+
+def is_readable(path: Path) -> bool:
+    """Whether there is such a file that may be read; a folder that may not be entered has none."""
+    return os.access(path, os.R_OK) and path.is_file()
+
+
+def _sweep(place: Path) -> None:
+    """Removes what a process that was killed while it wrote has left, a day later."""
+    for left in place.glob(".*"):
+        if time.time() - left.stat().st_mtime > DAY:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -71,11 +111,6 @@ class CompiledNetwork:
 
     queue: Any
     outputs: int
-
-    @property
-    def parallel(self) -> int:
-        """How many inputs are computed at the same time."""
-        return len(self.queue)
 
     def infer(self, inputs: NDArray[np.float32]) -> list[list[NDArray[np.float32]]]:
         """Runs every row of `inputs` [N, ...] by itself; returns, per row, the network's outputs without batch axis.
@@ -98,13 +133,8 @@ def compile_network(model: Any, precision: Precision) -> CompiledNetwork:
     """Compiles for throughput on the CPU.
 
     The precision is asked for: unasked OpenVINO rounds to bf16 wherever the CPU can.
-
-    Raises:
-        UsageError: bf16 on a CPU without it.
     """
-    core = _core()
-    if precision == "bf16" and not has_bf16():
-        raise UsageError("--precision bf16: this CPU has no bf16 arithmetic", "give --precision fp32 or auto")
+    core = import_openvino().Core()
     settings = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": ELEMENT_TYPES[precision],
@@ -112,20 +142,12 @@ def compile_network(model: Any, precision: Precision) -> CompiledNetwork:
     }
     compiled = core.compile_model(model, "CPU", settings)
     requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-    return CompiledNetwork(_openvino().AsyncInferQueue(compiled, requests), len(compiled.outputs))
+    return CompiledNetwork(import_openvino().AsyncInferQueue(compiled, requests), len(compiled.outputs))
 
 
-def has_bf16() -> bool:
-    """Whether the CPU computes in bf16 itself."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _core() -> Any:
-    return _openvino().Core()
-
-
-def _openvino() -> Any:
-    os.environ.setdefault("OPENVINO_TELEMETRY", "0")
+def import_openvino() -> Any:
+    """The package, without its telemetry: nobody was asked whether a run may be told to anyone."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # an import of it fails, and it is left
     import openvino  # type: ignore[import-not-found, unused-ignore]
 
     return openvino

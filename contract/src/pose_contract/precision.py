@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -9,24 +10,28 @@ from typing import Literal
 
 from pose_contract.errors import UsageError
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
 LARGEST_LOSS = 0.2  # points of PCK or AP50 that bf16 may cost to be taken unasked
 
 
 def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[Precision, str]:
-    """The precision, and why, for `auto`, `fp32` or `bf16`.
+    """The precision, and why, for `auto`, `fp32`, `bf16` or `int8`.
 
     `auto` takes bf16 where the engine is OpenVINO, the CPU computes in bf16, and precision.toml says what that was
     measured to cost with these very weights: under 0.2 points.
 
     Raises:
-        UsageError: bf16 with another engine.
+        UsageError: bf16 or int8 with another engine; bf16 on a CPU that has none.
     """
-    if requested == "bf16" and engine != "openvino":
-        reason = f"--precision bf16: the {engine} engine computes in fp32 only"
+    if requested in ("bf16", "int8") and engine != "openvino":
+        reason = f"--precision {requested}: the {engine} engine computes in fp32 only"
         raise UsageError(reason, "give --engine openvino, or --precision fp32")
-    if requested != "auto":
-        return ("bf16" if requested == "bf16" else "fp32"), "requested"
+    if requested == "bf16" and not has_bf16():
+        raise UsageError("--precision bf16: this CPU has no bf16 arithmetic", "give --precision fp32 or auto")
+    for precision in PRECISIONS:
+        if requested == precision:
+            return precision, "requested"
     if engine != "openvino":
         return "fp32", "the engine's only one"
     loss = bf16_losses().get(weights_sha256)
@@ -34,9 +39,14 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
         return "fp32", "what bf16 costs with these weights was not measured"
     if loss >= LARGEST_LOSS:
         return "fp32", f"bf16 costs {loss:g} points with these weights"
-    from pose_contract.openvino import has_bf16
-
     return ("bf16", f"it costs {loss:g} points") if has_bf16() else ("fp32", "this CPU has no bf16")
+
+
+def has_bf16() -> bool:
+    """Whether the CPU computes in bf16 itself, as OpenVINO sees it."""
+    from pose_contract.openvino import import_openvino
+
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def bf16_losses() -> dict[str, float]:
@@ -46,5 +56,6 @@ def bf16_losses() -> dict[str, float]:
 
 
 def may_have_cuda() -> bool:
-    """Whether an NVIDIA driver is there: torch, which takes seconds to import, is asked only then."""
-    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"))
+    """Whether a GPU may be there: torch, which takes seconds to import, is asked only then."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import estimate_people
 from hrn_stage.metrics import Correct, correct_within, head_lengths, interchangeable, torso_lengths
 from hrn_stage.people import PreparedPerson
-from hrn_stage.preprocess import affine_image_to_input, warp_person
+from hrn_stage.preprocess import affine_image_to_input, normalize, warp_person
 from hrn_stage.skeletons import Skeleton
 from hrn_stage.training.datasets import coco_label_file
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
 from pose_contract.images import read_image
 
+CALIBRATION = 160  # people that int8 is calibrated on
 PCK = "PCK@0.2"
 PCK_EITHER_SIDE = "PCK@0.2, left and right interchangeable"
 PCKH = "PCKh@0.5"
@@ -99,6 +100,12 @@ def predict(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConf
         np.concatenate([part.keypoints_xy for part in parts]).astype(np.float64),
         np.concatenate([part.scores for part in parts]).astype(np.float64),
     )
+
+
+def sample_inputs(samples: Sequence[Sample], config: HrnConfig) -> Iterator[NDArray[np.float32]]:
+    """Network inputs [1, 3, H, W] of some of the samples, for int8 to be calibrated on."""
+    for sample in samples[:: max(1, len(samples) // CALIBRATION)][:CALIBRATION]:
+        yield normalize(_prepared(sample, config).network_input[None], config.DATASET.COLOR_RGB)
 
 
 def _prepared(sample: Sample, config: HrnConfig) -> PreparedPerson:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.engines.choice import choose_engine
@@ -15,6 +15,7 @@ from hrn_stage.estimator import PoseEstimator
 from hrn_stage.skeletons import Skeleton, skeleton_for
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import (
     find_published,
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
+MOST_AT_ONCE = 32  # people wait for each other in memory
 
 
 @dataclass(frozen=True)
 class EstimatorPlan:
     """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
 
-    The network wants `at_once` people or more at a time.
+    The network wants `at_once` people or more at a time. `load` takes what gives some of the run's network inputs, for
+    int8 to be calibrated on.
     """
 
     config: HrnConfig
@@ -48,7 +51,7 @@ class EstimatorPlan:
     engine: str
     why: str
     precision: str
-    load: Callable[[], PoseEstimator]
+    load: Callable[[Samples], PoseEstimator]
     at_once: int = 1
 
 
@@ -102,17 +105,22 @@ def plan_estimator(
         engine=chosen,
         why=f"{note}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
         precision=arithmetic,
-        load=lambda: _load(config, path, device, key if chosen == "openvino" else None, arithmetic),
-        at_once=2 * worker_count(0) if chosen == "openvino" else 1,
+        load=lambda samples: _load(config, path, device, key if chosen == "openvino" else None, arithmetic, samples),
+        at_once=min(MOST_AT_ONCE, 2 * worker_count(0)) if chosen == "openvino" else 1,
     )
 
 
-def _load(config: HrnConfig, weights: Path, device: Device, key: str | None, precision: Precision) -> PoseEstimator:
+def _load(
+    config: HrnConfig, weights: Path, device: Device, key: str | None, precision: Precision, samples: Samples
+) -> PoseEstimator:
     """By OpenVINO where there is a `key` for its cache, else by torch."""
     if key is not None:
         from hrn_stage.engines.openvino import load_estimator as load_converted
 
-        return load_converted(config.MODEL, key, lambda: _load_torch(config, weights, "cpu").network, precision)
+        def build() -> Any:
+            return _load_torch(config, weights, "cpu").network
+
+        return load_converted(config.MODEL, key, build, precision, samples)
     return _load_torch(config, weights, device)
 
 
@@ -126,7 +134,7 @@ def _load_torch(config: HrnConfig, weights: Path, device: Device) -> TorchEstima
 def convert_embedded() -> None:
     """Converts the embedded network for OpenVINO into the cache: run when a container's image is built."""
     for path in sorted(LITE.glob("*.yaml")):
-        plan_estimator(read_config(path), path, "lite", "cpu", "openvino", "fp32").load()
+        plan_estimator(read_config(path), path, "lite", "cpu", "openvino", "fp32").load(tuple)
 
 
 def find_weights(config: HrnConfig, config_path: Path) -> tuple[Path | None, str]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrn_stage import STAGE, __version__
 from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import decode_method, estimate_people
-from hrn_stage.intake import Intake, Redraw
+from hrn_stage.intake import Intake, Redraw, read_cut
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.options import EstimateOptions
-from hrn_stage.people import Gathering, poses_record
+from hrn_stage.people import Gathering, poses_record, prepare_person
+from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, final_comment, remove_stale, write_tables
 from hrn_stage.skeletons import skeleton_named
 from pose_contract.errors import ImageError, UsageError
@@ -26,6 +29,7 @@ from pose_contract.records import ImagePoses, MadeBy, PersonPose, RunReport
 from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import (
     numbered_files,
+    read_annot,
     record_bytes,
     record_paths,
     remove_file,
@@ -34,6 +38,8 @@ from pose_contract.storage import (
 )
 from pose_contract.workers import Backlog, map_ahead, worker_count
 from pose_contract.workspace import Workspace
+
+CALIBRATION = 160  # photos at most whose people int8 is calibrated and measured on
 
 
 def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
@@ -138,10 +144,13 @@ class _Run:
             say=log.progress.say,
         )
         self._estimator: PoseEstimator | None = None
+        self._names: Sequence[str] = ()
+        self._batch_size = options.batch_size or max(options.people_per_batch, plan.at_once)
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs in this thread."""
-        size = max(self._options.people_per_batch, self._plan.at_once)
+        self._names = names
+        size = self._batch_size
         workers = min(worker_count(0), self._plan.config.WORKERS or 1)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         waiting: deque[tuple[Gathering, int]] = deque()
@@ -167,18 +176,27 @@ class _Run:
     def _estimate(self, rows: Sequence[tuple[Gathering, int]], backlog: Backlog) -> None:
         """Runs the network on one batch of people and hands complete images to the writers."""
         if self._estimator is None:
-            self._estimator = self._plan.load()
+            self._estimator = self._plan.load(self._samples)
             self._log.device = self._estimator.device
         people = [image.people[index] for image, index in rows]
-        estimated = estimate_people(
-            people, self._estimator, self._plan.config, self._plan.skeleton, self._options.people_per_batch
-        )
+        estimated = estimate_people(people, self._estimator, self._plan.config, self._plan.skeleton, self._batch_size)
         for row, (image, index) in enumerate(rows):
             image.keypoints_xy[index], image.scores[index] = estimated.keypoints_xy[row], estimated.scores[row]
             if self._debug.heatmaps:
                 image.heatmaps[index] = estimated.heatmaps[row]
             if image.complete:
                 backlog.submit(self._write, image)
+
+    def _samples(self) -> Iterator[NDArray[np.float32]]:
+        """Network inputs of some people, spread over the run, for int8 to be calibrated on."""
+        config = self._plan.config
+        annots = self._names[:: max(1, len(self._names) // CALIBRATION)][:CALIBRATION]
+        for name in annots:
+            annot = read_annot(self._workspace.path(self._workspace.annots) / name)
+            for person in annot.people if annot else ():
+                with contextlib.suppress(ImageError):
+                    prepared = prepare_person(person, read_cut(self._workspace, person), config.MODEL.IMAGE_SIZE)
+                    yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
 
     def _write(self, image: Gathering) -> None:
         """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""

@@ -102,7 +102,9 @@ def parser() -> argparse.ArgumentParser:
         "--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)"
     )
     run = add_run_flags(parser)
-    run.add_argument("--batch_size", type=int, default=1, metavar="N", help="images per network pass (default: 1)")
+    run.add_argument(
+        "--batch_size", type=int, metavar="N", help="images given to the network at a time (default: the engine's)"
+    )
     run.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
     return parser
 

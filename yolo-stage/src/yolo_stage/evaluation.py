@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from pose_contract.errors import ConfigError
 from yolo_stage.detector import SCORE_FLOOR, Detector
 from yolo_stage.letterbox import letterbox
+from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
 from yolo_stage.training.labels import LabelledPicture, read_picture
 
-EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=0.45)
-IOU, MOST_PER_PICTURE, BATCH = 0.5, 100, 8
+EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)
+IOU, MOST_PER_PICTURE, BATCH, CALIBRATION = 0.5, 100, 8, 160
 
 Found = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -50,6 +52,8 @@ class Measured:
 
     def as_text(self) -> str:
         """A markdown table."""
+        if not self.people:
+            return f"nobody is labelled in {self.pictures} pictures"
         return (
             f"| people in {self.pictures} pictures | AP50 | recall at score {self.threshold:g} | precision there |\n"
             f"|---|---|---|---|\n"
@@ -70,8 +74,22 @@ def detect_in(labelled: Sequence[LabelledPicture], detector: Detector, selection
             yield choose_people(rows, mapping, selection)
 
 
+def require_pycocotools() -> None:
+    """Raises ConfigError where it is not installed, before hours of work are done in vain."""
+    if find_spec("pycocotools") is None:
+        reason = "measuring needs pycocotools, which is not installed"
+        raise ConfigError(reason, "make setup installs it; the containers leave it out")
+
+
+def sample_inputs(labelled: Sequence[LabelledPicture], input_size: int) -> Iterator[NDArray[np.float32]]:
+    """Network inputs [1, 3, S, S] of some of the pictures, for int8 to be calibrated on."""
+    for row in labelled[:: max(1, len(labelled) // CALIBRATION)][:CALIBRATION]:
+        yield letterbox(read_picture(row), input_size)[0][None]
+
+
 def measure(labelled: Sequence[LabelledPicture], detector: Detector, threshold: float = 0.5) -> Measured:
-    """Detects in all pictures and judges the boxes."""
+    """Detects in all pictures and judges the boxes. Raises ConfigError as `judge` does."""
+    require_pycocotools()
     return judge(labelled, list(detect_in(labelled, detector, EVERYTHING)), threshold)
 
 
@@ -83,11 +101,10 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
     Raises:
         ConfigError: pycocotools is not installed.
     """
-    try:
-        from pycocotools.coco import COCO  # type: ignore[import-untyped]
-        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
-    except ImportError:
-        raise ConfigError("measuring needs pycocotools, which is not installed", "make setup") from None
+    require_pycocotools()
+    from pycocotools.coco import COCO  # type: ignore[import-untyped]
+    from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+
     people = sum(len(row.people) for row in labelled)
     results: list[dict[str, Any]] = [
         {"image_id": number, "category_id": 1, "bbox": _xywh(box), "score": float(score)}

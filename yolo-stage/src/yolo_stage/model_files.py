@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import missing_weights_error, sha256_of, weights_folder
 from pose_contract.workers import worker_count
@@ -21,11 +22,15 @@ MODELS = Path(__file__).parent / "models"
 LITE = MODELS / "lite"
 DEFAULT_MODEL = "yolov3"
 DEFAULT_CONF_THRES = 0.5
+MOST_AT_ONCE = 16  # pictures wait for each other in memory
 
 
 @dataclass(frozen=True)
 class DetectorPlan:
-    """A detector that can be loaded, and all that its results depend on. It wants `at_once` images at a time."""
+    """A detector that can be loaded, and all that its results depend on. It wants `at_once` images at a time.
+
+    `load` takes what gives some of the run's network inputs, for int8 to be calibrated on.
+    """
 
     model: str
     weights_sha256: str
@@ -36,7 +41,7 @@ class DetectorPlan:
     engine: str
     why: str
     precision: str
-    load: Callable[[], Detector]
+    load: Callable[[Samples], Detector]
     at_once: int = 1
 
 
@@ -67,18 +72,24 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         engine=engine,
         why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
         precision=precision,
-        load=lambda: _load(engine, network, weights, person, options.device, precision),
-        at_once=2 * worker_count(0) if engine == "openvino" else 1,
+        load=lambda samples: _load(engine, network, weights, person, options.device, precision, samples),
+        at_once=min(MOST_AT_ONCE, 2 * worker_count(0)) if engine == "openvino" else 1,
     )
 
 
 def _load(
-    engine: str, network: DarknetNetwork, weights: Path, person: int, device: str, precision: Precision
+    engine: str,
+    network: DarknetNetwork,
+    weights: Path,
+    person: int,
+    device: str,
+    precision: Precision,
+    samples: Samples,
 ) -> Detector:
     if engine == "openvino":
         from yolo_stage.engines.openvino import load_detector
 
-        return load_detector(network, weights, person, device, precision)
+        return load_detector(network, weights, person, device, precision, samples)
     if engine == "torch":
         keep_freed_memory()
         from yolo_stage.engines import torch as chosen
@@ -89,7 +100,7 @@ def _load(
 
 def convert_embedded() -> None:
     """Converts the embedded network for OpenVINO into the cache: run when a container's image is built."""
-    plan_detector(ModelOptions(weights="lite", engine="openvino", device="cpu", precision="fp32")).load()
+    plan_detector(ModelOptions(weights="lite", engine="openvino", device="cpu", precision="fp32")).load(tuple)
 
 
 def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:

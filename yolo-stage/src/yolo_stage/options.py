@@ -31,13 +31,14 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """One run. `conf_thres` None is the model's own default, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
+    """One run. `conf_thres` None is the model's own default, `batch_size` None the
+    engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
 
     workspace: Workspace
     model: ModelOptions = ModelOptions()
     conf_thres: float | None = None
     nms_thres: float = 0.4
-    batch_size: int = 1
+    batch_size: int | None = None
     n_cpu: int = 0
     cut_scale: float = 1.25
     max_people: int = 0
@@ -51,7 +52,8 @@ class DetectOptions:
             self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1"
         )
         _require(0 < self.nms_thres <= 1, "--nms_thres", self.nms_thres, "over 0, up to 1")
-        _require(1 <= self.batch_size <= MAX_BATCH, "--batch_size", self.batch_size, f"1 to {MAX_BATCH}")
+        fits = self.batch_size is None or 1 <= self.batch_size <= MAX_BATCH
+        _require(fits, "--batch_size", self.batch_size, f"1 to {MAX_BATCH}")
         _require(self.n_cpu >= 0, "--n_cpu", self.n_cpu, "0 (automatic) or more")
         _require(1 <= self.cut_scale <= 10, "--cut_scale", self.cut_scale, "from 1 to 10")
         _require(self.max_people >= 0, "--max_people", self.max_people, "0 (no limit) or more")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
+from pose_contract.images import read_image
 from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
@@ -19,10 +21,13 @@ from pose_contract.workspace import colliding_names, list_images
 from yolo_stage import STAGE, __version__
 from yolo_stage.detector import Detector
 from yolo_stage.intake import Corrected, Decoded, Intake
+from yolo_stage.letterbox import letterbox
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people, people_records
 from yolo_stage.results import name_cuts, remove_stale, write_results
+
+CALIBRATION = 160  # images at most that int8 is calibrated and measured on
 
 
 def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
@@ -104,14 +109,17 @@ class _Run:
             say=log.progress.say,
         )
         self._detector: Detector | None = None
+        self._names: Sequence[str] = ()
+        self._batch_size = options.batch_size or plan.at_once
 
     def over(self, names: Sequence[str]) -> None:
         """Workers decode ahead and write behind while the network runs in this thread."""
+        self._names = names
         collisions = colliding_names(tuple(names))
         for name, other in collisions.items():
             error = ImageError(f"would write the same files as {other}", "rename one of the two")
             self._log.fail(self._workspace.image_file(name), error)
-        size = max(self._options.batch_size, self._plan.at_once)
+        size = self._batch_size
         workers = worker_count(self._options.n_cpu)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
         try:
@@ -138,15 +146,22 @@ class _Run:
     def _detect(self, batch: Sequence[Decoded], backlog: Backlog) -> None:
         """Runs the network on one batch, padded where its size must not change; the results go to the writers."""
         if self._detector is None:
-            self._detector = self._plan.load()
+            self._detector = self._plan.load(self._samples)
             self._log.device = self._detector.device
         size = self._plan.input_size
-        rows = self._options.batch_size if self._detector.fixed_batch else len(batch)
+        rows = self._batch_size if self._detector.fixed_batch else len(batch)
         inputs = np.zeros((rows, 3, size, size), np.float32)
         for row, image in enumerate(batch):
             inputs[row] = image.network_input
         for image, candidates in zip(batch, self._detector.detect(inputs), strict=False):
             backlog.submit(self._write, image, candidates)
+
+    def _samples(self) -> Iterator[NDArray[np.float32]]:
+        """Network inputs of some images, spread over the run, for int8 to be calibrated on."""
+        for name in self._names[:: max(1, len(self._names) // CALIBRATION)][:CALIBRATION]:
+            with contextlib.suppress(ImageError):
+                picture = read_image(self._workspace.path(self._workspace.image_file(name)))
+                yield letterbox(picture, self._plan.input_size)[0][None]
 
     def _write(self, image: Decoded, candidates: NDArray[np.float32]) -> None:
         """An old record goes before anything is overwritten: files of two runs must not pass for those of one."""

@@ -25,6 +25,14 @@ def choose_engine(requested: str, device: str) -> tuple[str, str]:
         return "openvino", "requested"
     if requested == "torch":
         return "torch", "requested"
-    if device == "cuda" or (device == "auto" and may_have_cuda()):
+    if device == "cuda" or (device == "auto" and _sees_cuda()):
         return "torch", "on the GPU"
     return ("openvino", "the fastest on a CPU") if installed else ("torch", "OpenVINO is not installed")
+
+
+def _sees_cuda() -> bool:
+    if not may_have_cuda() or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.config_keys import ModelConfig
+from hrn_stage.decode import decode
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import WeightsError
-from pose_contract.openvino import CompiledNetwork, compile_network, converted_model
+from pose_contract.int8 import Outputs, Samples, quantized_model
+from pose_contract.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
 from pose_contract.precision import Precision
+from pose_contract.records import SURE_SCORE
 
 _CONVERSION = "1"  # raised when the conversion changes, so that cached graphs of old versions are not taken
 
@@ -42,7 +45,11 @@ class OpenVinoEstimator:
 
 
 def load_estimator(
-    model_config: ModelConfig, key: str, build: Callable[[], Any], precision: Precision = "fp32"
+    model_config: ModelConfig,
+    key: str,
+    build: Callable[[], Any],
+    precision: Precision = "fp32",
+    samples: Samples = tuple,
 ) -> PoseEstimator:
     """The network of `config.MODEL`, from the cache or from torch.
 
@@ -50,20 +57,34 @@ def load_estimator(
         model_config: tells the input's size.
         key: of the weights and of the network's shape; names the entry in the cache.
         build: gives the loaded network as a torch module.
+        precision: fp32, bf16 or int8.
+        samples: gives network inputs [1, 3, H, W], for int8 to be calibrated on.
 
     Raises:
         UsageError: a precision that the CPU lacks.
         WeightsError: whatever `build` finds wrong with the weights.
     """
     width, height = model_config.IMAGE_SIZE
-    model = converted_model(f"hrn-{_CONVERSION}-{key}", lambda: _convert(build(), (1, 3, height, width)))
+    name = f"hrn-{_CONVERSION}-{key}"
+
+    def exact() -> Any:
+        return converted_model(name, lambda: _convert(build(), (1, 3, height, width)))
+
+    model = quantized_model(name, exact, samples, _agreement) if precision == "int8" else exact()
     return OpenVinoEstimator(compile_network(model, precision), precision)
 
 
 def _convert(network: Any, shape: tuple[int, int, int, int]) -> Any:
-    import openvino  # type: ignore[import-untyped]
     import torch
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", FutureWarning)  # of the tracing that OpenVINO does
-        return openvino.convert_model(network, example_input=torch.zeros(shape), input=[list(shape)])
+        return import_openvino().convert_model(network, example_input=torch.zeros(shape), input=[list(shape)])
+
+
+def _agreement(before: Outputs, after: Outputs) -> str:
+    """How many of the sure keypoints of fp32 stay where they are."""
+    one, two = (decode(np.stack([heatmaps for (heatmaps,) in outputs]), "argmax") for outputs in (before, after))
+    sure = one[1] >= SURE_SCORE
+    near = np.abs(one[0] - two[0]).max(axis=-1) <= 1
+    return f"{(near & sure).sum()} of {sure.sum()} sure keypoints stay within a heatmap cell of fp32's"

@@ -30,7 +30,9 @@ def parser(command: str) -> argparse.ArgumentParser:
         result.add_argument("--predictions", type=Path, metavar="FILE", help="measure these instead of the network")
         result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
         result.add_argument("--engine", choices=("auto", "openvino", "torch"), default="auto", help="(default: auto)")
-        result.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="(default: auto)")
+        result.add_argument(
+            "--precision", choices=("auto", "fp32", "bf16", "int8"), default="auto", help="(default: auto)"
+        )
     result.add_argument("opts", nargs="*", metavar="KEY VALUE", help="YAML keys to override, e.g. TRAIN.END_EPOCH 10")
     return result
 
@@ -60,7 +62,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
-    from hrn_stage.evaluation import judge, predict, read_predictions
+    from hrn_stage.evaluation import judge, predict, read_predictions, sample_inputs
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.skeletons import skeleton_for
     from hrn_stage.training.datasets import read_samples
@@ -73,7 +75,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         predictions = read_predictions(args.predictions, len(samples), len(skeleton.keypoints))
     else:
         plan = plan_estimator(config, args.cfg, "published", args.device, args.engine, args.precision)
-        predictions = predict(samples, plan.load(), config, skeleton)
+        predictions = predict(samples, plan.load(lambda: sample_inputs(samples, config)), config, skeleton)
     measured = judge(samples, predictions, config, skeleton)
     print(measured.as_text())
     if args.output is not None:

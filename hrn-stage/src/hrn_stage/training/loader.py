@@ -16,7 +16,7 @@ from hrn_stage.skeletons import Skeleton
 from hrn_stage.training.augment import joints_in_view, plain_view, random_view, vary_colour, view_affine
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.targets import gaussian_heatmaps
-from pose_contract.errors import ImageError
+from pose_contract.errors import ImageError, StageError
 from pose_contract.images import read_image
 from pose_contract.workers import worker_count
 
@@ -29,7 +29,10 @@ class Draw:
     index: int
 
 
-class People(Dataset[tuple[Tensor, Tensor, Tensor]]):
+Row = tuple[Tensor, Tensor, Tensor]
+
+
+class People(Dataset[Row | StageError]):
     """Network input [3, H, W], target heatmaps [J, h, w] and weights [J] of a `Draw`."""
 
     def __init__(self, samples: Sequence[Sample], config: HrnConfig, skeleton: Skeleton, augmented: bool) -> None:
@@ -41,7 +44,14 @@ class People(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, draw: Draw) -> Row | StageError:
+        """A picture that cannot be read gives its error: one that is raised in a worker loses what it says."""
+        try:
+            return self._made(draw)
+        except StageError as error:
+            return error
+
+    def _made(self, draw: Draw) -> Row:
         sample, model, dataset = self._samples[draw.index], self._config.MODEL, self._config.DATASET
         rng = np.random.default_rng((self._config.TRAIN.SEED, draw.epoch, draw.index))
         view = random_view(sample, dataset, self._skeleton, rng) if self._augmented else plain_view(sample)
@@ -79,8 +89,20 @@ class EpochSampler(Sampler[Draw]):
         return self._length // self._ranks
 
 
-def batches(people: People, sampler: EpochSampler, config: HrnConfig) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
-    """Batches of TRAIN.BATCH_SIZE_PER_GPU, made ahead by WORKERS processes, at most one per core."""
+def collate(rows: Sequence[Row | StageError]) -> Row | StageError:
+    """The rows as one batch, or the first error."""
+    made = [row for row in rows if not isinstance(row, StageError)]
+    if len(made) < len(rows):
+        return next(row for row in rows if isinstance(row, StageError))
+    inputs, targets, weights = (torch.stack(part) for part in zip(*made, strict=True))
+    return inputs, targets, weights
+
+
+def batches(people: People, sampler: EpochSampler, config: HrnConfig) -> DataLoader[Row | StageError]:
+    """Batches of TRAIN.BATCH_SIZE_PER_GPU, made ahead by WORKERS processes, at most one per core.
+
+    A batch that cannot be made is its error.
+    """
     return DataLoader(
         people,
         batch_size=min(config.TRAIN.BATCH_SIZE_PER_GPU, len(sampler)),
@@ -89,4 +111,5 @@ def batches(people: People, sampler: EpochSampler, config: HrnConfig) -> DataLoa
         pin_memory=config.PIN_MEMORY and torch.cuda.is_available(),
         drop_last=True,
         persistent_workers=False,
+        collate_fn=collate,
     )

@@ -31,7 +31,7 @@ from hrn_stage.training.state import (
     save_state,
     save_weights,
 )
-from pose_contract.errors import ConfigError
+from pose_contract.errors import ConfigError, StageError
 
 STATE, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
 
@@ -140,6 +140,8 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
             rate = learning_rate(config.TRAIN, state.epoch + step / len(loader))
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
+            if isinstance(batch, StageError):
+                raise batch
             inputs, targets, weights = (part.to(processes.device, non_blocking=True) for part in batch)
             with torch.autocast(processes.device, torch.bfloat16, enabled=config.TRAIN.AMP == "bf16"):
                 heatmaps = network(inputs.contiguous(memory_format=torch.channels_last))

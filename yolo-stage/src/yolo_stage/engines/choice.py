@@ -31,7 +31,7 @@ def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device
             reason = f"the {requested} engine can't run {network.name} exactly: {refusal}"
             raise ConfigError(reason, _remedy(requested, refusals))
         return requested, "requested"
-    on_gpu = device == "cuda" or (device == "auto" and may_have_cuda())
+    on_gpu = device == "cuda" or (device == "auto" and _sees_cuda())
     order = ("torch", "openvino", "opencv") if on_gpu else ("openvino", "opencv", "torch")
     for engine in order:
         if not refusals[engine]:
@@ -58,3 +58,11 @@ def _remedy(requested: str, refusals: dict[str, str | None]) -> str:
     if _in_this_image() and _missing(requested):
         remedy += "; an image with all engines: make build FLAVOUR=cuda"
     return remedy
+
+
+def _sees_cuda() -> bool:
+    if not may_have_cuda() or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -12,17 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
-from pose_contract.openvino import CompiledNetwork, compile_network, converted_model
+from pose_contract.int8 import Outputs, Samples, quantized_model
+from pose_contract.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
 from pose_contract.precision import Precision
 from pose_contract.weights import sha256_of
+from yolo_stage.boxes import iou_matrix
 from yolo_stage.cfg_layers import Layer, padding
 from yolo_stage.darknet import DarknetNetwork, read_parameters
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines.refusals import openvino_refusal
+from yolo_stage.nms import nms
 
 _GRAPH = "1"  # raised when `build_graph` changes, so that cached graphs of old versions are not taken
 _EPSILON = 1e-5  # what Darknet and pytorchyolo add to a variance
 _LEAK = 0.1
+_SURE = 0.5  # score and IoU of boxes that are compared
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,19 @@ class OpenVinoDetector:
         """See `Detector.detect`."""
         found = []
         for outputs in self.network.infer(batch):
-            parts = [
-                decode_head(output, layer, self.input_size, self.person_class)
-                for output, layer in zip(outputs, self.heads, strict=True)
-            ]
-            boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-            found.append(candidate_rows(boxes, scores))
+            found.append(candidate_rows(*_decode(outputs, self.heads, self.input_size, self.person_class)))
         return found
 
 
 def load_detector(
-    network: DarknetNetwork, weights: Path, person_class: int, device: str, precision: Precision = "fp32"
+    network: DarknetNetwork,
+    weights: Path,
+    person_class: int,
+    device: str,
+    precision: Precision = "fp32",
+    samples: Samples = tuple,
 ) -> Detector:
-    """Detector by OpenVINO; `device` is auto or cpu.
+    """Detector by OpenVINO; `device` is auto or cpu. int8 is calibrated on network inputs that `samples` gives.
 
     Raises ConfigError if OpenVINO can't honour the cfg exactly, WeightsError if the file does not fit it, UsageError
     for a precision that the CPU lacks.
@@ -63,8 +67,19 @@ def load_detector(
         raise ConfigError(f"the openvino engine can't run {network.name} exactly: {refusal}", "use --engine torch")
     cfg = hashlib.sha256(network.text.encode()).hexdigest()
     key = f"yolo-{_GRAPH}-{sha256_of(weights)[:24]}-{cfg[:16]}-{network.input_size}"
-    model = converted_model(key, lambda: build_graph(network, read_parameters(network, weights)))
     heads = tuple(layer for layer in network.layers if layer.kind == "yolo")
+
+    def exact() -> Any:
+        return converted_model(key, lambda: build_graph(network, read_parameters(network, weights)))
+
+    def compare(before: Outputs, after: Outputs) -> str:
+        boxes = [
+            [candidate_rows(*_decode(outputs, heads, network.input_size, person_class)) for outputs in run]
+            for run in (before, after)
+        ]
+        return _agreement(*boxes)
+
+    model = quantized_model(key, exact, samples, compare) if precision == "int8" else exact()
     return OpenVinoDetector(compile_network(model, precision), heads, person_class, network.input_size, precision)
 
 
@@ -74,8 +89,8 @@ def build_graph(network: DarknetNetwork, parameters: NDArray[np.float32]) -> Any
     Batch norms are folded into the convolutions before them. The heads are decoded outside: in bf16 a coordinate would
     be rounded to whole pixels.
     """
-    import openvino  # type: ignore[import-untyped]
-    from openvino import opset13 as ops
+    openvino = import_openvino()
+    from openvino import opset13 as ops  # type: ignore[import-untyped]
 
     source = ops.parameter([1, 3, network.input_size, network.input_size], np.float32, name="input")
     outputs: list[Any] = []
@@ -152,6 +167,27 @@ def _route(ops: Any, layer: Layer, sources: Sequence[Any]) -> Any:
         return joined
     start = layer.section.integer("group_id", 0) * layer.channels
     return ops.slice(joined, [start], [start + layer.channels], [1], [1])
+
+
+def _decode(
+    outputs: Sequence[NDArray[np.float32]], heads: Sequence[Layer], input_size: int, person_class: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    parts = [decode_head(output, layer, input_size, person_class) for output, layer in zip(outputs, heads, strict=True)]
+    boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return boxes, scores
+
+
+def _agreement(before: Sequence[NDArray[np.float32]], after: Sequence[NDArray[np.float32]]) -> str:
+    """How many people that fp32 sees int8 sees too, and how many more it sees."""
+    people, kept, more = 0, 0, 0
+    for exact, rough in zip(before, after, strict=True):
+        one, two = (rows[rows[:, 4] >= _SURE] for rows in (exact, rough))
+        one, two = (rows[nms(rows[:, :4], rows[:, 4], _SURE)] for rows in (one, two))
+        overlap = iou_matrix(one[:, :4], two[:, :4]) >= _SURE
+        people += len(one)
+        kept += int(overlap.any(axis=1).sum())
+        more += int((~overlap.any(axis=0)).sum())
+    return f"it finds {kept} of the {people} people that fp32 finds, and {more} more"
 
 
 def decode_head(

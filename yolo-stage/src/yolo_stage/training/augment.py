@@ -82,6 +82,16 @@ def free_region(boxes_xyxy: _Boxes, picture_wh: tuple[int, int]) -> tuple[int, i
     return int(best[0]), int(best[1]), int(best[2]), int(best[3])
 
 
+def without_crowds(picture: _Picture, crowds_xyxy: _Boxes) -> _Picture:
+    """The picture with grey over the boxes [K, 4] of crowds: neither people to be found nor a place without any."""
+    if not len(crowds_xyxy):
+        return picture
+    picture = picture.copy()
+    for x1, y1, x2, y2 in np.rint(crowds_xyxy).astype(int).tolist():
+        picture[y1:y2, x1:x2] = GREY
+    return picture
+
+
 def _place(
     canvas: _Picture,
     window_xyxy: tuple[int, int, int, int],

@@ -97,7 +97,7 @@ def _train(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from pose_contract.storage import write_bytes
-    from yolo_stage.evaluation import measure
+    from yolo_stage.evaluation import measure, sample_inputs
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import ModelOptions
     from yolo_stage.training.labels import read_labels
@@ -116,7 +116,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     )
     labelled = read_labels(args.valid, args.images, plan.person_class)
     threshold = plan.conf_thres if args.conf_thres is None else args.conf_thres
-    measured = measure(labelled, plan.load(), threshold)
+    measured = measure(labelled, plan.load(lambda: sample_inputs(labelled, plan.input_size)), threshold)
     print(measured.as_text())
     if args.output is not None:
         write_bytes(args.output, json.dumps(measured.as_json(), indent=1).encode())

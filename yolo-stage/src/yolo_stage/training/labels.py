@@ -70,25 +70,24 @@ def _read_coco(source: Path, images: Path | None) -> Iterator[LabelledPicture]:
     try:
         labels: dict[str, Any] = json.loads(source.read_bytes())
         people = {row["id"] for row in labels.get("categories", [{"id": 1, "name": PERSON}]) if row["name"] == PERSON}
-        rows: dict[int, list[Any]] = {image["id"]: [] for image in labels["images"]}
+        pictures = {row["id"]: (row["file_name"], int(row["width"]), int(row["height"])) for row in labels["images"]}
+        rows: dict[Any, list[tuple[float, ...]]] = {number: [] for number in pictures}
         for row in labels["annotations"]:
             if row["category_id"] in people:
-                rows[row["image_id"]].append((*(float(edge) for edge in row["bbox"]), bool(row.get("iscrowd", 0))))
+                x, y, width, height = (float(edge) for edge in row["bbox"])
+                rows[row["image_id"]].append((x, y, x + width, y + height, bool(row.get("iscrowd", 0))))
     except FileNotFoundError:
         raise ConfigError(f"no labels {source}", "check the path") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{source} is not COCO's JSON: {error}", "export the labels again") from None
+        raise ConfigError(f"{source} is not COCO's JSON: {error!r}", "export the labels again") from None
     if not people:
         raise ConfigError(f"{source} has no category 'person'", "only people are trained")
     folder = images or (source.parent / "images" if (source.parent / "images").is_dir() else source.parent)
-    for image in labels["images"]:
-        found = np.array([row[:4] for row in rows[image["id"]]], np.float64).reshape(-1, 4)
-        found[:, 2:] += found[:, :2]
-        crowd = np.array([row[4] for row in rows[image["id"]]], bool)
-        path = folder / image["file_name"]
-        if not path.is_file():
-            raise ConfigError(f"{source} names {path}, which is not there", "say where the pictures are by --images")
-        yield _labelled(path, (int(image["width"]), int(image["height"])), found, crowd)
+    for number, (name, width, height) in pictures.items():
+        found = np.array(rows[number], np.float64).reshape(-1, 5)
+        if not (folder / name).is_file():
+            raise ConfigError(f"{source} names {folder / name}, which is not there", "say where they are by --images")
+        yield _labelled(folder / name, (width, height), found[:, :4], found[:, 4] > 0)
 
 
 def _read_darknet(source: Path, person_class: int) -> Iterator[LabelledPicture]:
@@ -120,7 +119,11 @@ def _label_file(image: Path) -> Path:
 def _darknet_rows(path: Path) -> Iterator[tuple[float, ...]]:
     if not path.is_file():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "correct the label") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -141,7 +144,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
             return (picture.height, picture.width) if turned else (picture.width, picture.height)
     except FileNotFoundError:
         raise ConfigError(f"no picture {path}", "check the list of pictures") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow's parsers raise nearly anything at damaged bytes
         raise ConfigError(f"{path} cannot be read: {error}", "take it out of the training pictures") from None
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pose_contract.errors import StageError
 from pose_contract.workers import worker_count
-from yolo_stage.training.augment import Augmentation, Labelled, training_picture
+from yolo_stage.training.augment import Augmentation, Labelled, training_picture, without_crowds
 from yolo_stage.training.labels import LabelledPicture, read_picture
 
 MOSAIC = 4
+Row = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Draw:
 
 
 @dataclass
-class Pictures(Dataset[tuple[Tensor, Tensor]]):
+class Pictures(Dataset[Row | StageError]):
     """Network input [3, S, S] and boxes [K, 6] for the loss: 0, class 0, centre x, y, width, height in parts of S.
 
     `hold` keeps decoded pictures, no larger than the network sees them, in memory: call `fill` before workers start.
@@ -47,7 +49,14 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.labelled)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, draw: Draw) -> Row | StageError:
+        """A picture that cannot be read gives its error: one that is raised in a worker loses what it says."""
+        try:
+            return self._made(draw)
+        except StageError as error:
+            return error
+
+    def _made(self, draw: Draw) -> Row:
         rng = np.random.default_rng((self.seed, draw.epoch, draw.index))
         mosaic = rng.random() < self.augmentation.mosaic
         others = rng.integers(len(self.labelled), size=MOSAIC - 1 if mosaic else 0).tolist()
@@ -58,6 +67,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
     def _read(self, index: int) -> Labelled:
         picture, boxes = read_picture(self.labelled[index]), self.labelled[index].people
+        picture = without_crowds(picture, self.labelled[index].boxes_xyxy[self.labelled[index].crowd])
         factor = self.size * self.augmentation.scale[1] / max(picture.shape[:2])
         if factor < 1:
             width, height = (max(1, round(side * factor)) for side in picture.shape[1::-1])
@@ -73,13 +83,16 @@ def loss_targets(boxes_xyxy: NDArray[np.float64], size: int) -> NDArray[np.float
     return np.asarray(rows, np.float32)
 
 
-def collate(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Inputs [N, 3, S, S] and the boxes of all, [K, 6], whose column 0 says which picture."""
-    boxes = []
-    for number, (_, targets) in enumerate(rows):
-        targets[:, 0] = number
-        boxes.append(targets)
-    return torch.stack([inputs for inputs, _ in rows]), torch.cat(boxes)
+def collate(rows: Sequence[Row | StageError]) -> Row | StageError:
+    """Inputs [N, 3, S, S] and the boxes of all, [K, 6], whose column 0 says which picture; or the first error."""
+    inputs, boxes = [], []
+    for number, row in enumerate(rows):
+        if isinstance(row, StageError):
+            return row
+        row[1][:, 0] = number
+        inputs.append(row[0])
+        boxes.append(row[1])
+    return torch.stack(inputs), torch.cat(boxes)
 
 
 class EpochSampler(Sampler[Draw]):
@@ -98,8 +111,8 @@ class EpochSampler(Sampler[Draw]):
         return self._length
 
 
-def batches(pictures: Pictures, epoch: int, batch_size: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    """The batches of one epoch, made ahead by `workers` processes."""
+def batches(pictures: Pictures, epoch: int, batch_size: int, workers: int) -> DataLoader[Row | StageError]:
+    """The batches of one epoch, made ahead by `workers` processes; a batch that cannot be made is its error."""
     return DataLoader(
         pictures,
         batch_size=min(batch_size, len(pictures)),

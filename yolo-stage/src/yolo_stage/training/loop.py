@@ -12,16 +12,22 @@ import torch
 from torch import nn
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from pose_contract.errors import ConfigError, UsageError
+from pose_contract.errors import ConfigError, StageError, UsageError
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.engines.torch import TorchDetector, build_model, load_weights
-from yolo_stage.evaluation import Measured, measure
+from yolo_stage.evaluation import Measured, measure, require_pycocotools
 from yolo_stage.training.labels import read_labels
 from yolo_stage.training.loader import Pictures, batches
 from yolo_stage.training.options import TrainOptions
 from yolo_stage.training.records import EpochRecords
-from yolo_stage.training.state import TrainingState, save_state, start_or_resume, write_darknet_weights
+from yolo_stage.training.state import (
+    TrainingState,
+    fingerprint_of,
+    resume,
+    save_state,
+    write_darknet_weights,
+)
 
 WARM_UP = 0.5  # epochs
 LEAST_RATE = 0.01  # of the learning rate, at the end
@@ -36,11 +42,15 @@ def train(options: TrainOptions) -> Measured:
     Writes into `output`: checkpoint.pth after every epoch, NAME.weights and NAME.cfg of the best AP50 so far (weights
     are the moving average), a sheet of pictures per epoch, history.json, and card.md at the end.
 
+    Returns:
+        What the weights that were kept reach.
+
     Raises:
         ConfigError: labels, a cfg or a state that do not fit.
         UsageError: a device that is not there.
         WeightsError: pretrained weights that do not fit.
     """
+    require_pycocotools()
     network = _network(options)
     person = person_class(network, None)
     training = read_labels(options.train, options.images, person)
@@ -53,25 +63,27 @@ def train(options: TrainOptions) -> Measured:
     if options.pretrained_weights is not None:
         load_weights(model, network, options.pretrained_weights)
     model = _channels_last(model.to(device))
-    state = start_or_resume(options, model, copy.deepcopy(model).requires_grad_(False), _optimizer(model, options))
+    average = copy.deepcopy(model).requires_grad_(False)
+    state = TrainingState(
+        model, average, _optimizer(model, options), fingerprint_of(options, network, training, testing)
+    )
+    resume(options, state)
     pictures = Pictures(training, network.input_size, options.augmentation, options.seed)
     if options.hold:
         pictures.fill()
     records = EpochRecords(options, network, state)
-    measured: Measured | None = None
     while state.epoch < options.epochs:
         losses = _epoch(state, pictures, options, device)
         state.epoch += 1
         measured = measure(testing, _detector(state, network, person, device))
         state.history.append({"epoch": state.epoch, **losses, "ap50": measured.ap50, "recall": measured.recall})
         if measured.ap50 >= state.best:
+            state.kept = {"epoch": state.epoch, **measured.as_json()}
             write_darknet_weights(options.output / f"{options.model_def.stem}.weights", state.average)
         records.add(measured, testing, _detector(state, network, person, device))
         save_state(options, state)
-    if measured is None:
-        measured = measure(testing, _detector(state, network, person, device))
-    records.finish(measured, len(training), len(testing))
-    return measured
+    records.finish(len(training), len(testing))
+    return state.kept_measured
 
 
 def _network(options: TrainOptions) -> DarknetNetwork:
@@ -139,7 +151,10 @@ def _epoch(state: TrainingState, pictures: Pictures, options: TrainOptions, devi
     total = torch.zeros(3)
     shown = not options.quiet and sys.stderr.isatty()
     with tqdm(loader, desc=f"epoch {state.epoch + 1}/{options.epochs}", disable=not shown) as bar:
-        for step, (inputs, targets) in enumerate(bar):
+        for step, batch in enumerate(bar):
+            if isinstance(batch, StageError):
+                raise batch
+            inputs, targets = batch
             rate = learning_rate(options, state.epoch + step / len(loader))
             for group in state.optimizer.param_groups:
                 group["lr"] = rate

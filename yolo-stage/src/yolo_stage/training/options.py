@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pose_contract.errors import UsageError
@@ -48,13 +46,10 @@ class TrainOptions:
         _require(0 <= self.augmentation.background <= 1, "--background", self.augmentation.background, "0 to 1")
         _require(0 <= self.augmentation.colour < 1, "--colour", self.augmentation.colour, "from 0, below 1")
         _require(0 < least <= most <= 4, "--scale", f"{least:g} {most:g}", "two numbers, the smaller first, up to 4")
+        _require(0 <= self.seed < 2**63, "--seed", self.seed, "0 or more")
+        own = self.output / self.model_def.name
+        _require(own.resolve() != self.model_def.resolve(), "--output", self.output, "a folder without the cfg itself")
         _require(self.workers >= 0, "--n_cpu", self.workers, "0 or more")
-
-    def fingerprint(self) -> str:
-        """Of all that the result depends on, but not of how long it is trained: more epochs go on from fewer."""
-        free = {"output", "workers", "hold", "device", "overwrite", "quiet", "epochs"}
-        rest = {name: value for name, value in asdict(self).items() if name not in free}
-        return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _require(holds: bool, flag: str, value: object, expected: str) -> None:

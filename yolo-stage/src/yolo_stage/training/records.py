@@ -55,10 +55,10 @@ class EpochRecords:
         write_bytes(self._options.output / "history.json", json.dumps(self._state.history, indent=1).encode())
         write_bytes(self._options.output / "measured.json", json.dumps(measured.as_json(), indent=1).encode())
 
-    def finish(self, measured: Measured, trained_on: int, measured_on: int) -> None:
-        """The run has ended: writes the model card."""
+    def finish(self, trained_on: int, measured_on: int) -> None:
+        """The run has ended: writes the card of the weights that were kept."""
         self._log.close()
-        card = model_card(self._options, self._network, self._state, measured, (trained_on, measured_on))
+        card = model_card(self._options, self._network, self._state, (trained_on, measured_on))
         write_bytes(self._options.output / "card.md", card.encode())
 
 
@@ -83,7 +83,6 @@ def model_card(
     options: TrainOptions,
     network: DarknetNetwork,
     state: TrainingState,
-    measured: Measured,
     pictures: tuple[int, int],
 ) -> str:
     """Markdown: data, recipe, commit, seed, metrics, limits; `pictures` trained on and measured on."""
@@ -95,14 +94,14 @@ def model_card(
 {network.input_size} px input.
 
 - Data: {options.train}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures.
-- Recipe: {begun}, {state.epoch} epochs of batches of {options.batch_size}, AdamW, learning rate {options.learning_rate}
-  (cosine), weight decay {options.weight_decay}, average of weights {options.average}, {options.precision}; mosaics
-  {varied.mosaic}, scale {varied.scale[0]:g} to {varied.scale[1]:g}, regions without people {varied.background}, colour
-  {varied.colour}.
+- Recipe: {begun}, {state.epoch} epochs of batches of {options.batch_size}; the weights are the average at epoch
+  {state.kept["epoch"]}, the best. AdamW, learning rate {options.learning_rate} (cosine), weight decay
+  {options.weight_decay}, average of weights {options.average}, {options.precision}; mosaics {varied.mosaic}, scale
+  {varied.scale[0]:g} to {varied.scale[1]:g}, regions without people {varied.background}, colour {varied.colour}.
 - Made by yolo-stage {__version__}, commit {_commit()}, seed {options.seed}.
 - Limits: people unlike those of the training pictures (size, clothing, pose, camera), crowds, and people half hidden.
 
-{measured.as_text()}
+{state.kept_measured.as_text()}
 """
 
 
