@@ -21,7 +21,7 @@ from hrn_stage.config import read_config
 from hrn_stage.config_keys import ModelConfig, TrainConfig
 from hrn_stage.network import build_network
 from hrn_stage.training.loader import EpochSampler
-from hrn_stage.training.loop import heatmap_loss
+from hrn_stage.training.loop import heatmap_loss, initialise
 from hrn_stage.training.schedule import learning_rate
 from hrn_stage.training.state import load_backbone
 from pose_contract.errors import UsageError
@@ -117,6 +117,33 @@ def test_the_state_of_another_network_is_refused(tmp_path: Path, capsys: pytest.
     assert main(["train", "--cfg", str(path), "--quiet"]) == 0
     assert main(["train", "--cfg", str(path), "--quiet", "TRAIN.END_EPOCH", "2", "TRAIN.OPTIMIZER", "sgd"]) == 4
     assert "state of another training run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_damaged_picture_ends_with_its_name(workers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = experiment(tmp_path)
+    picture = tmp_path / "photos/images/03.jpg"
+    picture.write_bytes(picture.read_bytes()[:300])
+    assert main(["train", "--cfg", str(path), "--quiet", "WORKERS", workers]) == 3
+    assert "03.jpg" in capsys.readouterr().err
+
+
+def test_from_scratch_parameters_are_he_s_but_for_the_last() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(32, 64, 3, bias=False), torch.nn.Conv2d(64, 16, 1))
+    initialise(network, published=False)
+    assert network[0].weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.05)
+    assert network[1].weight.std().item() == pytest.approx(0.001, rel=0.1)
+    initialise(network)
+    assert network[0].weight.std().item() == pytest.approx(0.001, rel=0.1)
+
+
+def test_without_the_published_initialisation_a_network_learns_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment(tmp_path)
+    assert main(["train", "--cfg", str(path), "--quiet", "MODEL.INIT_WEIGHTS", "false"]) == 0
+    history = json.loads(next(tmp_path.glob("output/**/history.json")).read_text())
+    assert all(np.isfinite(row["loss"]) for row in history) and history[-1]["loss"] < history[0]["loss"]
 
 
 def test_two_processes_share_the_work(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -61,6 +62,7 @@ def train(run: TrainingRun) -> Measured:
     """
     config = run.config
     torch.manual_seed(config.TRAIN.SEED)
+    cv2.setNumThreads(0)  # the workers are forks, which have the locks of OpenCV's threads but not the threads
     training = read_samples(config, config.DATASET.TRAIN_SET)
     testing = read_samples(config, config.DATASET.TEST_SET)
     state = _begin(run)
