@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class StageRun:
     """
 
     stage: str
-    weights: str
+    network: str
     photos: int
     items: int
     seconds: float
@@ -84,9 +85,9 @@ def fill(images: Path, photos: Path | None, count: int) -> None:
         shutil.copy(source, images / f"{number:05}{source.suffix}")
 
 
-def run_stage(stage: str, workspace: Path, weights: str, rerun: bool) -> StageRun:
-    """One run of a stage's command, measured from outside."""
-    command = [str(python_of(stage)), "-m", f"{stage}_stage.cli", "--workspace", str(workspace), "--quiet"]
+def run_stage(stage: str, workspace: Path, network: str, flags: Sequence[str], rerun: bool = False) -> StageRun:
+    """One run of a stage's command, measured from outside. `network` is the name of its row in the engines' table."""
+    command = [str(python_of(stage)), "-m", f"{stage}_stage.cli", "--workspace", str(workspace), "--quiet", *flags]
     first: list[float] = []
     over = threading.Event()
     begun = time.perf_counter()
@@ -100,7 +101,7 @@ def run_stage(stage: str, workspace: Path, weights: str, rerun: bool) -> StageRu
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    process = subprocess.Popen([*command, "--weights", weights])
+    process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     over.set()
@@ -112,7 +113,7 @@ def run_stage(stage: str, workspace: Path, weights: str, rerun: bool) -> StageRu
     items = 0 if rerun else counts["images"] if stage == "yolo" else counts["people"]
     return StageRun(
         stage=stage,
-        weights=weights,
+        network=network,
         photos=counts["images"],
         items=items,
         seconds=seconds,
@@ -124,18 +125,56 @@ def run_stage(stage: str, workspace: Path, weights: str, rerun: bool) -> StageRu
     )
 
 
-def stage_runs(args: argparse.Namespace, folder: Path) -> list[StageRun]:
-    """Both stages with the embedded weights: a small run that fills the caches, the measured one, a rerun."""
+def stage_runs(args: argparse.Namespace, folder: Path, rows: list[dict[str, Any]]) -> list[StageRun]:
+    """Both stages with the embedded networks, and with YOLOv3 and HRNet-W32 of made-up parameters.
+
+    A small run fills the caches; then the measured one, and a rerun.
+    """
+    embedded = {
+        stage: next(row["network"] for row in rows if is_embedded(row) and stage_of(row) == stage) for stage in STAGES
+    }
+    large = {
+        stage: next(row["network"] for row in rows if not is_embedded(row) and stage_of(row) == stage)
+        for stage in STAGES
+    }
+    flags = {embedded[stage]: ["--weights", "lite"] for stage in STAGES} | large_flags(large, folder)
     runs = []
-    for count in (2, *args.photos):
-        workspace = folder / f"w{count}"
-        shutil.copytree(REPO / "workspace-template", workspace)
-        fill(workspace / "images", args.folder, count)
-        for stage in STAGES:
-            both = [run_stage(stage, workspace, "lite", rerun) for rerun in (False, True)]
-            runs += both if count != 2 else []
-        shutil.rmtree(workspace)
+    for networks, counts in ((embedded, args.photos), (large, args.large)):
+        for count in (2, *counts) if counts else ():
+            workspace = folder / f"w{count}"
+            shutil.copytree(REPO / "workspace-template", workspace)
+            fill(workspace / "images", args.folder, count)
+            for stage, network in networks.items():
+                if networks is large and stage == "hrn":  # made-up YOLOv3 finds nobody
+                    run_stage("yolo", workspace, embedded["yolo"], flags[embedded["yolo"]])
+                both = [run_stage(stage, workspace, network, flags[network], rerun) for rerun in (False, True)]
+                runs += both if count != 2 else []
+            shutil.rmtree(workspace)
     return runs
+
+
+def large_flags(large: dict[str, str], folder: Path) -> dict[str, list[str]]:
+    """Flags of the stages for networks of the published size; writes their made-up parameters."""
+    yaml = REPO / "workspace-template/w32_256x256_adam_lr1e-3.yaml"
+    files = {"yolo": folder / "yolov3.weights", "hrn": folder / "w32.pth"}
+    for stage, file in files.items():
+        command = [str(python_of(stage)), str(REPO / f"{stage}-stage/benchmarks/networks.py"), str(file)]
+        environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks")}
+        subprocess.run([*command, str(yaml)], check=True, env=environment)
+    return {
+        large["yolo"]: ["--weights_path", str(files["yolo"])],
+        large["hrn"]: ["--cfg", str(yaml), "TEST.MODEL_FILE", str(files["hrn"])],
+    }
+
+
+def is_embedded(row: dict[str, Any]) -> bool:
+    """Whether the row is of a network that comes with the clone."""
+    return "lite" in row["network"]
+
+
+def stage_of(row: dict[str, Any]) -> str:
+    """hrn's networks are named with width and height of their input, yolo's with one side."""
+    return "hrn" if "x" in row["network"].rpartition("-")[2] else "yolo"
 
 
 def engine_table(rows: list[dict[str, Any]]) -> str:
@@ -153,32 +192,28 @@ def engine_table(rows: list[dict[str, Any]]) -> str:
 
 
 def stage_table(runs: list[StageRun], rows: list[dict[str, Any]]) -> str:
-    """Markdown: beside the wall time the network's own, from the fastest row of the embedded network."""
+    """Markdown: beside the wall time the network's own, from its row in the engines' table."""
     cores = len(os.sched_getaffinity(0))
     lines = [
-        "| stage | photos | images or people | wall s | over the network's own time | cores busy "
+        "| stage, network | photos | images or people | wall s | over the network's own time | cores busy "
         "| CPU ms per item outside the network | first picture s | peak MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in runs:
         if run.rerun:
             continue
-        rates = [
-            row["per_second"]
-            for row in rows
-            if "lite" in row["network"]
-            and ("x" in row["network"].split("-")[-1]) == (run.stage == "hrn")
-            and (row["engine"], row["precision"]) == ("openvino", run.precision)
-        ]
+        key = (run.network, "openvino", run.precision)
+        rates = [row["per_second"] for row in rows if (row["network"], row["engine"], row["precision"]) == key]
         passes = 2 if run.stage == "hrn" else 1  # the flip test
         network = passes * run.items / rates[0]
         outside = 1000 * (run.cpu_seconds - network * cores) / max(1, run.items)
         lines.append(
-            f"| {run.stage} | {run.photos} | {run.items} | {run.seconds:.1f} | {run.seconds / network:.2f} "
-            f"| {100 * run.cpu_seconds / run.seconds / cores:.0f} % | {outside:.1f} | {run.first_seconds:.2f} "
+            f"| {run.stage}, {run.network} {run.precision} | {run.photos} | {run.items} | {run.seconds:.1f} "
+            f"| {run.seconds / network:.2f} | {100 * run.cpu_seconds / run.seconds / cores:.0f} % | {outside:.1f} "
+            f"| {run.first_seconds:.2f} "
             f"| {run.peak_mb:.0f} |"
         )
-    again = [f"{run.stage} {run.photos} photos {run.seconds:.1f} s" for run in runs if run.rerun]
+    again = [f"{run.network} {run.photos} photos {run.seconds:.1f} s" for run in runs if run.rerun]
     return "\n".join(lines) + f"\n\nReruns of what is done: {', '.join(again)}."
 
 
@@ -195,14 +230,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="per engine and round")
-    parser.add_argument("--photos", type=int, nargs="*", default=[200], help="sizes of the whole runs")
+    parser.add_argument("--photos", type=int, nargs="*", default=[200], help="photos of the whole runs")
+    parser.add_argument("--large", type=int, nargs="*", default=[100], help="likewise with YOLOv3 and HRNet-W32")
     parser.add_argument("--folder", type=Path, help="take photos from here")
     parser.add_argument("--out", type=Path, default=REPO / "benchmarks/results")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pose-bench-") as folder:
         rows = engine_rows(args, Path(folder))
-        runs = stage_runs(args, Path(folder))
+        os.environ["POSE_CACHE"] = folder
+        runs = stage_runs(args, Path(folder), rows)
     text = f"{machine()}\n\n{engine_table(rows)}\n\n{stage_table(runs, rows)}\n"
     print(text)
     numbers = {"machine": machine(), "engines": rows, "stages": [asdict(run) for run in runs]}

@@ -1,5 +1,7 @@
 """Crops a second of hrn-stage's engines: python networks.py OUT.json ROUNDS SECONDS YAML ...
 
+Or made-up weights of a YAML's network, for runs of the whole stage: python networks.py OUT.pth YAML
+
 Run by `make bench`, in hrn-stage's environment, with benchmarks/ on PYTHONPATH. Without flip test. Speed does not
 depend on what the parameters are: they are made up.
 """
@@ -71,4 +73,7 @@ def main(out: Path, rounds: int, seconds: float, yamls: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])
+    if sys.argv[1].endswith(".pth"):
+        torch.save(made_up(read_config(Path(sys.argv[2])).MODEL).network.state_dict(), sys.argv[1])
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])

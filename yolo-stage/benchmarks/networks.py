@@ -1,4 +1,6 @@
-"""Images a second of yolo-stage's engines: python networks.py OUT.json ROUNDS SECONDS [NETWORK ...]
+"""Images a second of yolo-stage's engines: python networks.py OUT.json ROUNDS SECONDS
+
+Or made-up weights of YOLOv3 that find nobody, for runs of the whole stage: python networks.py OUT.weights
 
 Run by `make bench`, in yolo-stage's environment, with benchmarks/ on PYTHONPATH. Speed does not depend on what the
 parameters are: YOLOv3's are made up here, of the size of the published ones.
@@ -25,17 +27,23 @@ from yolo_stage.model_files import LITE, MODELS
 MANY = 8
 
 
-def made_up_weights(network: DarknetNetwork, folder: Path) -> Path:
-    """A Darknet file of parameters that keep activations in range."""
+NOBODY = -20.0  # the heads' biases
+
+
+def made_up_weights(network: DarknetNetwork, path: Path) -> Path:
+    """A Darknet file of parameters that keep activations in range, and find nobody."""
     rng = np.random.default_rng(0)
     parts = [np.array([0, 2, 0, 0, 0], "<i4").view("<f4")]
     for layer in network.layers:
         if layer.kind == "convolutional":
             filters, normalised = layer.channels, layer.section.integer("batch_normalize", 0)
-            parts += [np.zeros(filters)] + [np.ones(filters), np.zeros(filters), np.ones(filters)] * normalised
+            parts += [np.full(filters, 0.0 if normalised else NOBODY)] + [
+                np.ones(filters),
+                np.zeros(filters),
+                np.ones(filters),
+            ] * normalised
             count = layer.parameter_count - filters * (4 if normalised else 1)
             parts.append(rng.standard_normal(count, np.float32) * np.sqrt(filters / count))
-    path = folder / f"{network.name}.weights"
     path.write_bytes(b"".join(np.asarray(part, "<f4").tobytes() for part in parts))
     return path
 
@@ -68,19 +76,19 @@ def candidates(network: DarknetNetwork, weights: Path) -> list[Candidate]:
     return found
 
 
-def main(out: Path, rounds: int, seconds: float, names: list[str]) -> None:
-    """Measures the networks named, by default YOLOv3 at 416 px and the embedded one."""
+def main(out: Path, rounds: int, seconds: float) -> None:
+    """Measures YOLOv3 at 416 px and the embedded network."""
     keep_freed_memory()
     rows: list[Row] = []
     sizes: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         lite = sorted(LITE.glob("*.cfg"))
         cfgs = [MODELS / "yolov3.cfg", *lite]
-        for cfg in (cfg for cfg in cfgs if not names or cfg.stem in names):
+        for cfg in cfgs:
             network = read_network(cfg)
             weights = cfg.with_suffix(".weights")
             if not weights.is_file():
-                weights = made_up_weights(network, Path(folder))
+                weights = made_up_weights(network, Path(folder, weights.name))
             title = f"{cfg.stem}-{network.input_size}"
             sizes[title] = flops(network) / 1e9
             rows += compare(title, flops(network), candidates(network, weights), rounds, seconds)
@@ -88,4 +96,7 @@ def main(out: Path, rounds: int, seconds: float, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
+    if sys.argv[1].endswith(".weights"):
+        made_up_weights(read_network(MODELS / "yolov3.cfg"), Path(sys.argv[1]))
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

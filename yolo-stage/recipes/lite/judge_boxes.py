@@ -3,8 +3,9 @@
     python judge_boxes.py DATA_DIR WEIGHTS_DIR WORK_DIR
 
 DATA_DIR holds lspet-train.npz, WEIGHTS_DIR the detector yolo-fastest-1.1-xl, WORK_DIR the unpacked pictures (lspet/).
-Writes train.json (8,500 pictures) and valid.json (500, those of hrn-stage's recipe) into WORK_DIR, COCO's format. Runs
-in yolo-stage's environment.
+Writes train.json (of 8,500 pictures) and valid.json (of 500, those of hrn-stage's recipe) into WORK_DIR, COCO's format.
+Pictures in WORK_DIR/negatives, where nobody is in them, are added to train.json several times. Runs in yolo-stage's
+environment.
 
 LSPET labels one person's joints per picture. Joints end where feet and hands begin: their extent is enlarged to the
 body, and averaged with the detector's box where there is one. Others in the picture are the detector's alone.
@@ -33,6 +34,7 @@ FEET, HANDS, BODY = 0.09, 0.06, 0.03  # of the joints' longer extent, beyond ank
 FEWEST_JOINTS = 8  # fewer do not tell where the body ends
 SAME_PERSON, ANOTHER_PERSON = 0.45, 0.3  # IoU
 SEEN, SURE = 0.25, 0.45  # the detector's score for the labelled person, for others
+NEGATIVE_TIMES = 15
 INSIDE = 0.65  # of a detected box within the labelled person's: part of that person
 
 Boxes = NDArray[np.float64]
@@ -70,6 +72,15 @@ def people_of(joints: NDArray[np.float32], found: Boxes, scores: Boxes, picture_
     return np.concatenate([body[None], found[others]])
 
 
+def negatives(work: Path) -> list[tuple[str, tuple[int, int], Boxes]]:
+    """Rows of the pictures with nobody in them."""
+    rows = []
+    for path in sorted((work / "negatives").glob("*.*")):
+        height, width = read_image(path).shape[:2]
+        rows.append((path.relative_to(work).as_posix(), (width, height), np.zeros((0, 4))))
+    return rows * NEGATIVE_TIMES
+
+
 def coco(rows: list[tuple[str, tuple[int, int], Boxes]]) -> str:
     """The labels as COCO's JSON."""
     images, annotations = [], []
@@ -99,6 +110,7 @@ def main(data: Path, weights: Path, work: Path) -> None:
     order = np.random.default_rng(SEED).permutation(len(rows))
     for subset, chosen in (("valid", order[:VALIDATION]), ("train", order[VALIDATION:])):
         kept = [row for index in sorted(chosen) if (row := rows[index]) is not None]
+        kept += negatives(work) if subset == "train" else []
         (work / f"{subset}.json").write_text(coco(kept), encoding="utf-8")
         people = sum(len(boxes) for _, _, boxes in kept)
         print(f"{subset}: {len(kept)} pictures of {len(chosen)}, {people} people")
