@@ -87,6 +87,25 @@ def test_bf16_is_near(by_torch: TorchEstimator, tiny_model: ModelConfig, rng: np
     assert 1e-5 * np.abs(expected).max() < difference.max() < 0.05 * np.abs(expected).max()
 
 
+def test_int8_is_kept_with_its_cost(
+    by_torch: TorchEstimator,
+    tiny_model: ModelConfig,
+    cache: Path,
+    rng: np.random.Generator,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inputs = [rng.standard_normal((1, 3, 96, 64)).astype(np.float32) for _ in range(16)]
+    got = engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "int8", lambda: inputs)
+    assert got.precision == "int8"
+    expected, rough = by_torch.heatmaps(inputs[0]), got.heatmaps(inputs[0])
+    assert 0 < np.abs(rough - expected).max() < 0.2 * np.abs(expected).max()
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("int8: calibrated on 12 inputs; on 4 others ") and "within a heatmap cell" in said
+    again = engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "int8")
+    np.testing.assert_array_equal(again.heatmaps(inputs[0]), rough)
+    assert (cache / "hrn-1-key-int8/network.xml").is_file()
+
+
 def test_nan_is_refused() -> None:
     class Broken:
         def infer(self, inputs: np.ndarray) -> list[list[np.ndarray]]:

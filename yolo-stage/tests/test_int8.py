@@ -1,0 +1,91 @@
+"""int8: calibrated on the run's own pictures, kept with what it was measured to cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_parameters, write_weights
+
+from pose_contract.errors import UsageError
+from yolo_stage.boxes import iou_matrix
+from yolo_stage.darknet import DarknetNetwork
+from yolo_stage.engines.openvino import _agreement, load_detector
+
+NetworkOf = Callable[[str], DarknetNetwork]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POSE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "openvino"
+
+
+@pytest.fixture
+def files(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> tuple[DarknetNetwork, Path]:
+    network = network_of(small_cfg)
+    return network, write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
+
+
+def inputs(count: int) -> Callable[[], Iterator[np.ndarray]]:
+    rng = np.random.default_rng(7)
+    return lambda: (rng.uniform(0, 1, (1, 3, 64, 64)).astype(np.float32) for _ in range(count))
+
+
+def test_it_is_near_and_is_kept_with_its_cost(
+    files: tuple[DarknetNetwork, Path], cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, weights = files
+    batch = next(inputs(1)())
+    exact = load_detector(network, weights, 0, "cpu").detect(batch)[0]
+    detector = load_detector(network, weights, 0, "cpu", "int8", inputs(16))
+    assert detector.precision == "int8"
+    rough = detector.detect(batch)[0]
+    assert len(exact) == len(rough) and not np.array_equal(exact, rough)
+    assert np.median(np.diag(iou_matrix(exact[:, :4], rough[:, :4]))) > 0.8
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("int8: calibrated on 12 inputs; on 4 others it finds ")
+    assert len(list(cache.glob("*-int8"))) == 1
+
+    def never() -> Iterator[np.ndarray]:
+        raise AssertionError("it was calibrated before")
+
+    again = load_detector(network, weights, 0, "cpu", "int8", never)
+    np.testing.assert_array_equal(again.detect(batch)[0], rough)
+    assert capsys.readouterr().err.strip().splitlines()[-1] == said
+
+
+def test_too_few_pictures(files: tuple[DarknetNetwork, Path], cache: Path) -> None:
+    network, weights = files
+    with pytest.raises(UsageError, match="10 are too few"):
+        load_detector(network, weights, 0, "cpu", "int8", inputs(10))
+    assert not list(cache.glob("*-int8"))
+
+
+def test_without_nncf(files: tuple[DarknetNetwork, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(UsageError, match="needs NNCF"):
+        load_detector(*files, 0, "cpu", "int8", inputs(16))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ([], [], "it finds 0 of the 0 people that fp32 finds, and 0 more"),
+        ([[0, 0, 10, 20, 0.9]], [], "it finds 0 of the 1 people that fp32 finds, and 0 more"),
+        ([[0, 0, 10, 20, 0.9]], [[0, 0, 10, 19, 0.8]], "it finds 1 of the 1 people that fp32 finds, and 0 more"),
+        ([[0, 0, 10, 20, 0.9]], [[0, 0, 10, 19, 0.4]], "it finds 0 of the 1 people that fp32 finds, and 0 more"),
+        ([], [[0, 0, 10, 20, 0.9]], "it finds 0 of the 0 people that fp32 finds, and 1 more"),
+        (
+            [[0, 0, 10, 20, 0.9], [1, 0, 10, 20, 0.8]],  # one person, suppressed once
+            [[0, 0, 10, 20, 0.9], [50, 50, 60, 70, 0.9]],
+            "it finds 1 of the 1 people that fp32 finds, and 1 more",
+        ),
+    ],
+)
+def test_the_cost_in_words(before: list[list[float]], after: list[list[float]], said: str) -> None:
+    rows = [np.array(part, np.float32).reshape(-1, 5) for part in (before, after)]
+    assert _agreement([rows[0]], [rows[1]]) == said
