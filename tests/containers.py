@@ -201,7 +201,9 @@ def models(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     """The embedded weights where the stages carry some, else the small ones in shared/."""
     if EMBEDDED:
         lite = ("--weights", "lite")
-        return Models(tmp_path_factory.mktemp("weights"), lite, lite)
+        weights = tmp_path_factory.mktemp("weights")
+        weights.chmod(0o755)  # other users run containers too
+        return Models(weights, lite, lite)
     shared: Path = request.getfixturevalue("shared")
     yolo = ("--model_def", "weights/yolo-fastest-1.1-xl.cfg")
     return Models(shared / "weights", yolo, ("--cfg", "weights/hrnet_lite_mpii16_128x128.yaml"))

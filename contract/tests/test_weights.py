@@ -17,6 +17,7 @@ from pose_contract.weights import (
     difference_from_published,
     find_published,
     how_to_replace,
+    is_there,
     missing_weights_error,
     published_weights,
     sha256_of,
@@ -247,3 +248,13 @@ def test_only_a_published_file_can_be_fetched_again() -> None:
     assert how_to_replace(Path("x/yolov3.weights")).endswith(": make weights")
     assert how_to_replace(Path("yolov3-tiny.weights")).endswith(": make weights NAME=yolov3-tiny.weights")
     assert "make weights" not in how_to_replace(Path("mine.pth"))
+
+
+def test_a_folder_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(WeightsError, match="look for weights in /closed") as refused:
+        is_there(Path("/closed/yolov3.weights"))
+    assert "chmod a+rx /closed" in refused.value.remedy

@@ -83,6 +83,15 @@ def weights_folder() -> Path:
     return Path(os.environ.get("POSE_WEIGHTS") or "weights").absolute()
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises WeightsError where its folder may not be entered: nobody can tell."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        reason = f"nobody may look for weights in {path.parent}: permission denied"
+        raise WeightsError(reason, f"chmod a+rx {path.parent}, or name other weights") from None
+
+
 def find_published(name: str) -> Path | None:
     """The published file of that name in the weights folder, if it is there with the published size.
 
@@ -91,7 +100,7 @@ def find_published(name: str) -> Path | None:
     """
     path = weights_folder() / name
     for weights in published_weights():
-        if weights.name == name and path.is_file() and weights.size_bytes in (None, path.stat().st_size):
+        if weights.name == name and is_there(path) and weights.size_bytes in (None, path.stat().st_size):
             return path
     return None
 

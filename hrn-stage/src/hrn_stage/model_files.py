@@ -19,6 +19,7 @@ from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import (
     find_published,
+    is_there,
     missing_weights_error,
     published_weights,
     sha256_of,
@@ -144,7 +145,7 @@ def find_weights(config: HrnConfig, config_path: Path) -> tuple[Path | None, str
     MODEL.PRETRAINED also the file that weights.toml names as its stand-in.
     """
     for path in _candidates(config, config_path):
-        if path.is_file():
+        if is_there(path):
             return path, f"weights {path}"
     published = None if config.TEST.MODEL_FILE else stand_in(Path(config.MODEL.PRETRAINED).name)
     found = find_published(published.name) if published else None

@@ -11,7 +11,7 @@ from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
-from pose_contract.weights import missing_weights_error, sha256_of, weights_folder
+from pose_contract.weights import is_there, missing_weights_error, sha256_of, weights_folder
 from pose_contract.workers import worker_count
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
@@ -113,7 +113,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
         raise ConfigError(f"no network definition {options.model_def}", "check --model_def")
     if options.weights_path is not None:
         weights = options.weights_path
-        if not weights.is_file():
+        if not is_there(weights):
             raise WeightsError(f"no weights file {weights}", "check --weights_path / --checkpoint_model")
         cfg = options.model_def or _cfg_for(weights)
         return cfg, weights, f"weights {weights}"
@@ -123,7 +123,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
     name = f"{cfg.stem}.weights"
     beside = (cfg.with_suffix(".weights"),) if options.model_def else ()
     places = (*beside, weights_folder() / name)
-    found = next((path for path in places if path.is_file()), None)
+    found = next((path for path in places if is_there(path)), None)
     if found is not None:
         return cfg, found, f"weights {found}"
     if options.weights == "auto" and options.model_def is None and LITE.is_dir():
