@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pose_contract.workers import Backlog, map_ahead, worker_count
+from pose_contract.workers import Backlog, map_ahead, threads, worker_count
 
 
 def test_nothing_gives_nothing() -> None:
@@ -79,6 +79,39 @@ def test_an_error_of_a_job_arrives_at_the_next_one() -> None:
             for _ in range(100):
                 backlog.submit(failing)
                 time.sleep(0.001)
+
+
+def test_jobs_may_hand_on_to_another_backlog_and_an_error_there_reaches_whoever_submits_here() -> None:
+    def failing() -> None:
+        raise OSError("disk full")
+
+    with ThreadPoolExecutor(2) as drawing, ThreadPoolExecutor(1) as disk:
+        first, second = Backlog(drawing, 2), Backlog(disk, 1)
+        with pytest.raises(OSError, match="disk full"):
+            for _ in range(100):
+                first.submit(second.submit, failing)
+                time.sleep(0.001)
+        with pytest.raises(OSError, match="disk full"):
+            first.finish()
+
+
+def test_a_pool_drops_what_has_not_begun_and_waits_for_the_rest() -> None:
+    ended: list[int] = []
+
+    def work(item: int) -> None:
+        time.sleep(0.03)
+        ended.append(item)
+
+    def interrupted() -> None:
+        with threads("test", 1) as pool:
+            for item in range(50):
+                pool.submit(work, item)
+            time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert ended == [0]
 
 
 def test_what_is_no_longer_wanted_is_not_begun() -> None:

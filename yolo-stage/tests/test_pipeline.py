@@ -106,7 +106,8 @@ def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.
     detector = SlowDetector(watched=lambda: len(decoded))
     run(workspace, detector, n_cpu=2, batch_size=2)
     assert len(detector.noted) == 12
-    assert all(noted - 2 * before <= 2 + 2 + 2 for before, noted in enumerate(detector.noted))
+    this_batch, next_batch, ahead = 2, 2, 2 + 2
+    assert all(noted - 2 * before <= this_batch + next_batch + ahead for before, noted in enumerate(detector.noted))
 
 
 def test_the_models_own_threshold_counts_unless_another_is_given(workspace: Workspace) -> None:

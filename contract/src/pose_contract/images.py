@@ -139,7 +139,7 @@ def _to_rgb(picture: Image.Image) -> Picture:
         return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
     if picture.mode.startswith("I") or picture.mode == "F":
         return _from_wide_grey(np.asarray(picture))
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
@@ -159,7 +159,10 @@ def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
 def encode_jpeg(picture: Picture, comment: str = "") -> bytes:
     """RGB uint8 [height, width, 3] -> JPEG, quality 95, 4:4:4; the same picture gives the same bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=95, subsampling=0, comment=comment.encode())
+    # Of a part of a picture Pillow would copy every single byte by itself.
+    Image.fromarray(np.ascontiguousarray(picture)).save(
+        buffer, "JPEG", quality=95, subsampling=0, comment=comment.encode()
+    )
     return buffer.getvalue()
 
 

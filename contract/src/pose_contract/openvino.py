@@ -10,9 +10,11 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -107,26 +109,46 @@ def _sweep(place: Path) -> None:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A network of fixed input shape [1, ...] with as many requests as keep all cores busy."""
+    """A network of fixed input shape [1, ...] with more requests than fit onto the cores, so that none waits for us."""
 
-    queue: Any
+    requests: SimpleQueue[Any]
     outputs: int
 
     def infer(self, inputs: NDArray[np.float32]) -> list[list[NDArray[np.float32]]]:
         """Runs every row of `inputs` [N, ...] by itself; returns, per row, the network's outputs without batch axis.
 
-        A row's numbers do not depend on the others.
+        A row's numbers do not depend on the others. Several threads may call it at a time: while one takes its results
+        the cores work on the inputs of the other.
         """
-        results: list[list[NDArray[np.float32]]] = [[] for _ in inputs]
-
-        def keep(request: Any, row: int) -> None:
-            results[row] = [request.get_output_tensor(index).data[0].copy() for index in range(self.outputs)]
-
-        self.queue.set_callback(keep)
-        for row in range(len(inputs)):
-            self.queue.start_async({0: np.ascontiguousarray(inputs[row : row + 1])}, row)
-        self.queue.wait_all()
+        results: list[list[NDArray[np.float32]]] = []
+        running: deque[Any] = deque()
+        try:
+            for row in range(len(inputs)):
+                while (request := self._free_request(wait=not running)) is None:
+                    results.append(self._result(running))
+                running.append(request)
+                request.start_async({0: np.ascontiguousarray(inputs[row : row + 1])}, share_inputs=True)
+            while running:
+                results.append(self._result(running))
+        finally:
+            for request in running:
+                request.cancel()
+                self.requests.put(request)
         return results
+
+    def _free_request(self, wait: bool) -> Any | None:
+        try:
+            return self.requests.get(block=wait)
+        except Empty:
+            return None
+
+    def _result(self, running: deque[Any]) -> list[NDArray[np.float32]]:
+        """The outputs of the request that began first, which is free from then on."""
+        running[0].wait()
+        request = running.popleft()
+        outputs = [request.get_output_tensor(index).data[0].copy() for index in range(self.outputs)]
+        self.requests.put(request)
+        return outputs
 
 
 def compile_network(model: Any, precision: Precision) -> CompiledNetwork:
@@ -141,8 +163,10 @@ def compile_network(model: Any, precision: Precision) -> CompiledNetwork:
         "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
     }
     compiled = core.compile_model(model, "CPU", settings)
-    requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-    return CompiledNetwork(import_openvino().AsyncInferQueue(compiled, requests), len(compiled.outputs))
+    requests: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")):
+        requests.put(compiled.create_infer_request())
+    return CompiledNetwork(requests, len(compiled.outputs))
 
 
 def import_openvino() -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,10 +14,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
+WRITERS = 8  # threads that wait for the disk: their fsyncs share the disk's commits
+
 
 def worker_count(requested: int) -> int:
     """The number of threads: as requested, or as many as this process may use cores when 0 is requested."""
     return requested if requested > 0 else len(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def threads(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads; at the end those that have begun are waited for, and the rest is dropped."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def map_ahead(
@@ -36,20 +50,37 @@ def map_ahead(
 
 
 class Backlog:
-    """Jobs handed to the pool whose results are collected later, at most `limit` at a time."""
+    """Jobs handed to a pool, at most `limit` of them begun and not ended; threads may share one."""
 
     def __init__(self, pool: ThreadPoolExecutor, limit: int) -> None:
         self._pool = pool
         self._limit = limit
-        self._begun: deque[Future[None]] = deque()
+        self._places = threading.Semaphore(limit)
+        self._failure: BaseException | None = None
 
     def submit(self, job: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        """Starts a job; waits for the oldest one when the backlog is full. Raises what an earlier job raised."""
-        self._begun.append(self._pool.submit(job, *args, **kwargs))
-        while len(self._begun) > self._limit or (self._begun and self._begun[0].done()):
-            self._begun.popleft().result()
+        """Starts a job; waits for a place when the backlog is full. Raises what an earlier job raised first."""
+        self._places.acquire()
+        try:
+            self._raise_failure()
+            future = self._pool.submit(job, *args, **kwargs)
+        except BaseException:
+            self._places.release()
+            raise
+        future.add_done_callback(self._ended)
 
     def finish(self) -> None:
-        """Waits for all jobs. Raises what one of them raised."""
-        while self._begun:
-            self._begun.popleft().result()
+        """Waits for all jobs. Raises what one of them raised first."""
+        for _ in range(self._limit):
+            self._places.acquire()
+        self._places.release(self._limit)
+        self._raise_failure()
+
+    def _ended(self, future: Future[None]) -> None:
+        if not future.cancelled() and self._failure is None:
+            self._failure = future.exception()
+        self._places.release()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure

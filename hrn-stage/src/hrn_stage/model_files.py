@@ -40,8 +40,8 @@ MOST_AT_ONCE = 32  # people wait for each other in memory
 class EstimatorPlan:
     """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
 
-    The network wants `at_once` people or more at a time. `load` takes what gives some of the run's network inputs, for
-    int8 to be calibrated on.
+    The network wants `at_once` people or more at a time, and may be given `batches_at_once` from as many threads.
+    `load` takes what gives some of the run's network inputs, for int8 to be calibrated on.
     """
 
     config: HrnConfig
@@ -54,6 +54,7 @@ class EstimatorPlan:
     precision: str
     load: Callable[[Samples], PoseEstimator]
     at_once: int = 1
+    batches_at_once: int = 1
 
 
 def plan_estimator(
@@ -107,7 +108,8 @@ def plan_estimator(
         why=f"{note}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
         precision=arithmetic,
         load=lambda samples: _load(config, path, device, key if chosen == "openvino" else None, arithmetic, samples),
-        at_once=min(MOST_AT_ONCE, 2 * worker_count(0)) if chosen == "openvino" else 1,
+        at_once=min(MOST_AT_ONCE, worker_count(0)) if chosen == "openvino" else 1,
+        batches_at_once=2 if chosen == "openvino" else 1,
     )
 
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage import STAGE, __version__
-from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from hrn_stage.estimator import PoseEstimator
-from hrn_stage.inference import decode_method, estimate_people
+from hrn_stage.inference import Estimated, decode_method, estimate_people
 from hrn_stage.intake import Intake, Redraw, read_cut
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import Gathering, poses_record, prepare_person
+from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
-from hrn_stage.results import debug_pictures, final_comment, remove_stale, write_tables
-from hrn_stage.skeletons import skeleton_named
+from hrn_stage.results import debug_pictures, remove_stale, write_tables
 from pose_contract.errors import ImageError, UsageError
-from pose_contract.images import Picture, read_image, write_jpeg
+from pose_contract.images import read_image
 from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
-from pose_contract.records import ImagePoses, MadeBy, PersonPose, RunReport
+from pose_contract.records import ImagePoses, MadeBy, RunReport
 from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import (
     numbered_files,
@@ -36,8 +34,10 @@ from pose_contract.storage import (
     sweep_temporaries,
     write_bytes,
 )
-from pose_contract.workers import Backlog, map_ahead, worker_count
+from pose_contract.workers import WRITERS, Backlog, map_ahead, threads, worker_count
 from pose_contract.workspace import Workspace
+
+Row = tuple[Gathering, int]  # an image, and which of its people
 
 CALIBRATION = 160  # photos at most whose people int8 is calibrated and measured on
 
@@ -107,22 +107,6 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
     )
 
 
-def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: str, style: DrawStyle) -> Picture:
-    """The picture with everybody's skeleton on it; a keypoint that a corrected record leaves out is not drawn.
-
-    Raises:
-        ImageError: the record names a skeleton that nobody knows.
-    """
-    skeleton = skeleton_named(skeleton_name)
-    drawn = []
-    for person in people:
-        points = {point.name: point for point in person.keypoints}
-        rows = [(p.x, p.y, p.score) if (p := points.get(name)) else (0, 0, 0) for name in skeleton.keypoints]
-        table = np.array(rows, np.float64)
-        drawn.append(DrawnPose(table[:, :2], table[:, 2]))
-    return draw_poses(picture, drawn, skeleton, style)
-
-
 class _Run:
     """The steps of one run, and what they share."""
 
@@ -133,6 +117,7 @@ class _Run:
         self._made_by = made_by(plan)
         self._log = log
         self._debug = debug_pictures(plan.config)
+        self._pictures = Pictures(options.workspace, options.style, self._debug)
         self._intake = Intake(
             workspace=options.workspace,
             made_by=self._made_by,
@@ -148,44 +133,54 @@ class _Run:
         self._batch_size = options.batch_size or max(options.people_per_batch, plan.at_once)
 
     def over(self, names: Sequence[str]) -> None:
-        """Workers warp cuts ahead and draw behind while the network runs in this thread."""
+        """Workers warp cuts ahead and draw behind while the network runs, and writers wait for the disk."""
         self._names = names
-        size = self._batch_size
-        workers = min(worker_count(0), self._plan.config.WORKERS or 1)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        waiting: deque[tuple[Gathering, int]] = deque()
-        try:
-            backlog = Backlog(pool, workers)
-            for image in map_ahead(pool, self._intake.examine, names, ahead=workers + size):
-                if isinstance(image, Settled):
-                    self._log.settle(self._workspace.image_file(image.name), image)
-                elif isinstance(image, Redraw):
-                    backlog.submit(self._redraw, image)
-                elif image.complete:
-                    backlog.submit(self._write, image)
-                else:
-                    waiting.extend((image, index) for index in range(len(image.people)))
-                while len(waiting) >= size:
-                    self._estimate([waiting.popleft() for _ in range(size)], backlog)
-            if waiting:
-                self._estimate(list(waiting), backlog)
-            backlog.finish()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        workers, under_way = min(worker_count(0), self._plan.config.WORKERS or 1), self._plan.batches_at_once
+        with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
+            self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
+            examined = map_ahead(pool, self._intake.examine, names, workers + self._batch_size)
+            # One batch more than run waits, so that the network never does.
+            for batch, estimated in map_ahead(network, self._estimate, self._batches(examined), under_way + 1):
+                self._gather(batch, estimated)
+            self._drawing.finish()
+            self._writing.finish()
 
-    def _estimate(self, rows: Sequence[tuple[Gathering, int]], backlog: Backlog) -> None:
-        """Runs the network on one batch of people and hands complete images to the writers."""
-        if self._estimator is None:
-            self._estimator = self._plan.load(self._samples)
-            self._log.device = self._estimator.device
-        people = [image.people[index] for image, index in rows]
-        estimated = estimate_people(people, self._estimator, self._plan.config, self._plan.skeleton, self._batch_size)
-        for row, (image, index) in enumerate(rows):
+    def _batches(self, examined: Iterable[Gathering | Redraw | Settled]) -> Iterator[list[Row]]:
+        """Gathers whom the network is to see; what need not go through it is dealt with on the way."""
+        waiting: deque[Row] = deque()
+        size = self._batch_size
+        for image in examined:
+            if isinstance(image, Settled):
+                self._log.settle(self._workspace.image_file(image.name), image)
+            elif isinstance(image, Redraw):
+                self._drawing.submit(self._redraw, image)
+            elif image.complete:
+                self._drawing.submit(self._draw, image)
+            else:
+                if self._estimator is None:
+                    self._estimator = self._plan.load(self._samples)
+                    self._log.device = self._estimator.device
+                waiting.extend((image, index) for index in range(len(image.people)))
+            while len(waiting) >= size:
+                yield [waiting.popleft() for _ in range(size)]
+        if waiting:
+            yield list(waiting)
+
+    def _estimate(self, batch: list[Row]) -> tuple[list[Row], Estimated]:
+        """Runs the network on one batch of people."""
+        assert self._estimator is not None, "it is loaded before the first batch"
+        people = [image.people[index] for image, index in batch]
+        config, skeleton = self._plan.config, self._plan.skeleton
+        return batch, estimate_people(people, self._estimator, config, skeleton, self._batch_size)
+
+    def _gather(self, batch: Sequence[Row], estimated: Estimated) -> None:
+        """Gives the people back to their images; those that are complete are drawn."""
+        for row, (image, index) in enumerate(batch):
             image.keypoints_xy[index], image.scores[index] = estimated.keypoints_xy[row], estimated.scores[row]
             if self._debug.heatmaps:
                 image.heatmaps[index] = estimated.heatmaps[row]
             if image.complete:
-                backlog.submit(self._write, image)
+                self._drawing.submit(self._draw, image)
 
     def _samples(self) -> Iterator[NDArray[np.float32]]:
         """Network inputs of some people, spread over the run, for int8 to be calibrated on."""
@@ -198,17 +193,30 @@ class _Run:
                     prepared = prepare_person(person, read_cut(self._workspace, person), config.MODEL.IMAGE_SIZE)
                     yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
 
-    def _write(self, image: Gathering) -> None:
-        """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""
-        workspace = self._workspace
+    def _draw(self, image: Gathering) -> None:
         poses = poses_record(image, self._plan.skeleton, self._made_by)
         record = record_bytes(poses)
-        path = workspace.path(workspace.poses_file(image.name))
         try:
-            picture = read_image(workspace.path(poses.image))
+            picture = read_image(self._workspace.path(poses.image))
+        except ImageError as error:
+            self._log.fail(poses.image, error)
+            return
+        pictures = self._pictures
+        files = pictures.debugging(image, poses, picture) | pictures.final(image.name, poses, record, picture)
+        self._writing.submit(self._write, image.name, files, poses, record)
+
+    def _write(self, name: str, files: Mapping[str, bytes], poses: ImagePoses, record: bytes) -> None:
+        """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""
+        workspace = self._workspace
+        path = workspace.path(workspace.poses_file(name))
+        try:
             remove_file(path)
-            self._write_debug(image, poses, picture)
-            self._write_final(image.name, poses, record, picture)
+            for folder in self._debug.folders(workspace):
+                for index, stale in numbered_files(workspace, folder, name).items():
+                    if index >= len(poses.people):
+                        remove_file(stale)
+            for file, data in files.items():
+                write_bytes(workspace.path(file), data)
             write_bytes(path, record)
         except ImageError as error:
             self._log.fail(poses.image, error)
@@ -218,30 +226,17 @@ class _Run:
     def _redraw(self, image: Redraw) -> None:
         try:
             picture = read_image(self._workspace.path(image.poses.image))
-            self._write_final(image.name, image.poses, image.record, picture)
+            files = self._pictures.final(image.name, image.poses, image.record, picture)
         except ImageError as error:
             self._log.fail(image.poses.image, error)
         else:
-            self._log.done("redrawn", len(image.poses.people))
+            self._writing.submit(self._write_redrawn, files, image.poses)
 
-    def _write_final(self, name: str, poses: ImagePoses, record: bytes, picture: Picture) -> None:
-        final = paste_poses(picture, poses.people, poses.skeleton, self._options.style)
-        path = self._workspace.path(self._workspace.final_file(name))
-        write_jpeg(path, final, final_comment(record, self._options.style))
-
-    def _write_debug(self, image: Gathering, poses: ImagePoses, picture: Picture) -> None:
-        workspace, skeleton = self._workspace, self._plan.skeleton
-        for folder in self._debug.folders(workspace):
-            for index, path in numbered_files(workspace, folder, image.name).items():
-                if index >= len(image.people):
-                    remove_file(path)
-        for index, person in enumerate(image.people):
-            if self._debug.heatmaps:
-                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], skeleton.keypoints)
-                write_jpeg(workspace.path(workspace.heatmap_file(image.name, index)), sheet)
-            if self._debug.cuts:
-                cut = image.annot.people[index].cut
-                assert cut is not None, "nobody without a cut comes this far"
-                pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self._options.style)
-                inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
-                write_jpeg(workspace.path(workspace.cut_inspect_file(image.name, index)), inside)
+    def _write_redrawn(self, files: Mapping[str, bytes], poses: ImagePoses) -> None:
+        try:
+            for file, data in files.items():
+                write_bytes(self._workspace.path(file), data)
+        except ImageError as error:
+            self._log.fail(poses.image, error)
+        else:
+            self._log.done("redrawn", len(poses.people))

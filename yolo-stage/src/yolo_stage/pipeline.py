@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import remove_file, sweep_temporaries
-from pose_contract.workers import Backlog, map_ahead, worker_count
+from pose_contract.workers import WRITERS, Backlog, map_ahead, threads, worker_count
 from pose_contract.workspace import colliding_names, list_images
 from yolo_stage import STAGE, __version__
 from yolo_stage.detector import Detector
@@ -25,7 +24,7 @@ from yolo_stage.letterbox import letterbox
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people, people_records
-from yolo_stage.results import name_cuts, remove_stale, write_results
+from yolo_stage.results import draw_results, name_cuts, remove_stale, write_results
 
 CALIBRATION = 160  # images at most that int8 is calibrated and measured on
 
@@ -113,48 +112,54 @@ class _Run:
         self._batch_size = options.batch_size or plan.at_once
 
     def over(self, names: Sequence[str]) -> None:
-        """Workers decode ahead and write behind while the network runs in this thread."""
+        """Workers decode ahead and draw behind while the network runs, and writers wait for the disk."""
         self._names = names
-        collisions = colliding_names(tuple(names))
+        workers, under_way = worker_count(self._options.n_cpu), self._plan.batches_at_once
+        with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
+            self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
+            examined = map_ahead(pool, self._intake.examine, self._without_collisions(), workers + self._batch_size)
+            # One batch more than run waits, so that the network never does.
+            for batch, candidates in map_ahead(network, self._detect, self._batches(examined), under_way + 1):
+                for image, rows in zip(batch, candidates, strict=False):
+                    self._drawing.submit(self._draw, image, rows)
+            self._drawing.finish()
+            self._writing.finish()
+
+    def _without_collisions(self) -> Iterator[str]:
+        collisions = colliding_names(tuple(self._names))
         for name, other in collisions.items():
             error = ImageError(f"would write the same files as {other}", "rename one of the two")
             self._log.fail(self._workspace.image_file(name), error)
-        size = self._batch_size
-        workers = worker_count(self._options.n_cpu)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
-        try:
-            backlog = Backlog(pool, workers)
-            batch: list[Decoded] = []
-            images = (name for name in names if name not in collisions)
-            for image in map_ahead(pool, self._intake.examine, images, ahead=workers + size):
-                if isinstance(image, Settled):
-                    self._log.settle(self._workspace.image_file(image.name), image)
-                    continue
-                if isinstance(image, Corrected):
-                    backlog.submit(self._cut_again, image)
-                    continue
-                batch.append(image)
-                if len(batch) == size:
-                    self._detect(batch, backlog)
-                    batch = []
-            if batch:
-                self._detect(batch, backlog)
-            backlog.finish()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return (name for name in self._names if name not in collisions)
 
-    def _detect(self, batch: Sequence[Decoded], backlog: Backlog) -> None:
-        """Runs the network on one batch, padded where its size must not change; the results go to the writers."""
-        if self._detector is None:
-            self._detector = self._plan.load(self._samples)
-            self._log.device = self._detector.device
+    def _batches(self, examined: Iterable[Decoded | Corrected | Settled]) -> Iterator[list[Decoded]]:
+        """Gathers what the network is to see; what need not go through it is dealt with on the way."""
+        batch: list[Decoded] = []
+        for image in examined:
+            if isinstance(image, Settled):
+                self._log.settle(self._workspace.image_file(image.name), image)
+                continue
+            if isinstance(image, Corrected):
+                self._drawing.submit(self._draw_corrected, image)
+                continue
+            if self._detector is None:
+                self._detector = self._plan.load(self._samples)
+                self._log.device = self._detector.device
+            batch.append(image)
+            if len(batch) == self._batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _detect(self, batch: list[Decoded]) -> tuple[list[Decoded], list[NDArray[np.float32]]]:
+        """Runs the network on one batch, padded where its size must not change."""
+        assert self._detector is not None, "it is loaded before the first batch"
         size = self._plan.input_size
-        rows = self._batch_size if self._detector.fixed_batch else len(batch)
-        inputs = np.zeros((rows, 3, size, size), np.float32)
+        inputs = np.zeros((self._batch_size if self._detector.fixed_batch else len(batch), 3, size, size), np.float32)
         for row, image in enumerate(batch):
             inputs[row] = image.network_input
-        for image, candidates in zip(batch, self._detector.detect(inputs), strict=False):
-            backlog.submit(self._write, image, candidates)
+        return batch, self._detector.detect(inputs)
 
     def _samples(self) -> Iterator[NDArray[np.float32]]:
         """Network inputs of some images, spread over the run, for int8 to be calibrated on."""
@@ -163,8 +168,7 @@ class _Run:
                 picture = read_image(self._workspace.path(self._workspace.image_file(name)))
                 yield letterbox(picture, self._plan.input_size)[0][None]
 
-    def _write(self, image: Decoded, candidates: NDArray[np.float32]) -> None:
-        """An old record goes before anything is overwritten: files of two runs must not pass for those of one."""
+    def _draw(self, image: Decoded, candidates: NDArray[np.float32]) -> None:
         height, width = image.picture.shape[:2]
         workspace = self._workspace
         boxes, scores = choose_people(candidates, image.mapping, self._selection)
@@ -177,19 +181,23 @@ class _Run:
             people=name_cuts(workspace, image.name, people),
             made_by=self._made_by,
         )
-        try:
-            remove_file(workspace.path(workspace.annot_file(image.name)))
-            write_results(workspace, image.name, image.picture, annot)
-        except ImageError as error:
-            self._log.fail(workspace.image_file(image.name), error)
-        else:
-            self._log.done("processed", len(people))
+        files = draw_results(image.picture, annot, workspace.inspect_file(image.name))
+        self._writing.submit(self._write, image.name, files, annot)
 
-    def _cut_again(self, image: Corrected) -> None:
-        """The corrected record stays where it is until its cuts fit it; only their rectangles are written into it."""
+    def _draw_corrected(self, image: Corrected) -> None:
+        files = draw_results(image.picture, image.annot, self._workspace.inspect_file(image.name))
+        self._writing.submit(self._write, image.name, files, image.annot)
+
+    def _write(self, name: str, files: Mapping[str, bytes], annot: ImageAnnot) -> None:
+        """An old record goes before anything is overwritten: files of two runs must not pass for those of one.
+
+        A corrected record stays where it is until its cuts fit it; only their rectangles are written into it.
+        """
         try:
-            write_results(self._workspace, image.name, image.picture, image.annot)
+            if not annot.corrected:
+                remove_file(self._workspace.path(self._workspace.annot_file(name)))
+            write_results(self._workspace, name, files, annot)
         except ImageError as error:
-            self._log.fail(image.annot.image, error)
+            self._log.fail(annot.image, error)
         else:
-            self._log.done("redrawn", len(image.annot.people))
+            self._log.done("redrawn" if annot.corrected else "processed", len(annot.people))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pose_contract.images import Picture, write_jpeg
+from pose_contract.images import Picture, encode_jpeg
 from pose_contract.records import ImageAnnot, Person
-from pose_contract.storage import numbered_files, read_annot, record_paths, remove_file, remove_outputs, write_record
+from pose_contract.storage import (
+    numbered_files,
+    read_annot,
+    record_paths,
+    remove_file,
+    remove_outputs,
+    write_bytes,
+    write_record,
+)
 from pose_contract.workspace import Workspace
 from yolo_stage.draw import draw_boxes
 
@@ -22,22 +30,27 @@ def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tupl
     return tuple(named)
 
 
-def write_results(workspace: Workspace, name: str, picture: Picture, annot: ImageAnnot) -> None:
+def draw_results(picture: Picture, annot: ImageAnnot, inspect_file: str) -> dict[str, bytes]:
+    """Cuts and inspection picture as JPEG, by file name in the workspace."""
+    cuts = [person.cut for person in annot.people if person.cut]
+    files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
+    boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
+    scores = np.array([person.score for person in annot.people], np.float64)
+    return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
+
+
+def write_results(workspace: Workspace, name: str, files: Mapping[str, bytes], annot: ImageAnnot) -> None:
     """Writes cuts and inspection picture first, the record last.
 
     Raises:
         WorkspaceError: not writable, or the disk is full.
         ImageError: a name that cannot be written.
     """
-    for cut in (person.cut for person in annot.people if person.cut):
-        part = picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
-        write_jpeg(workspace.path(cut.file), part)
+    for file, data in files.items():
+        write_bytes(workspace.path(file), data)
     for index, path in numbered_files(workspace, workspace.cuts, name).items():
         if index >= len(annot.people):
             remove_file(path)
-    boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
-    scores = np.array([person.score for person in annot.people], np.float64)
-    write_jpeg(workspace.path(workspace.inspect_file(name)), draw_boxes(picture, boxes, scores))
     write_record(workspace.path(workspace.annot_file(name)), annot)
 
 

@@ -1,0 +1,62 @@
+"""What is drawn of one image: JPEG files by their names in the workspace. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from hrn_stage.people import Gathering
+from hrn_stage.results import DebugPictures, final_comment
+from hrn_stage.skeletons import skeleton_named
+from pose_contract.images import Picture, encode_jpeg
+from pose_contract.records import ImagePoses, PersonPose
+from pose_contract.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Draws in one style, and the debug pictures that are asked for."""
+
+    workspace: Workspace
+    style: DrawStyle
+    debug: DebugPictures
+
+    def final(self, name: str, poses: ImagePoses, record: bytes, picture: Picture) -> dict[str, bytes]:
+        """The final picture of image `name`; its comment says which record and style it shows."""
+        final = paste_poses(picture, poses.people, poses.skeleton, self.style)
+        return {self.workspace.final_file(name): encode_jpeg(final, final_comment(record, self.style))}
+
+    def debugging(self, image: Gathering, poses: ImagePoses, picture: Picture) -> dict[str, bytes]:
+        """Every person's heatmaps, and their cut with nobody else's skeleton, as far as they are asked for."""
+        files = {}
+        for index, person in enumerate(image.people):
+            if self.debug.heatmaps:
+                names = skeleton_named(poses.skeleton).keypoints
+                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], names)
+                files[self.workspace.heatmap_file(image.name, index)] = encode_jpeg(sheet)
+            if self.debug.cuts:
+                cut = image.annot.people[index].cut
+                assert cut is not None, "nobody without a cut comes this far"
+                pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self.style)
+                inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
+                files[self.workspace.cut_inspect_file(image.name, index)] = encode_jpeg(inside)
+        return files
+
+
+def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: str, style: DrawStyle) -> Picture:
+    """The picture with everybody's skeleton on it; a keypoint that a corrected record leaves out is not drawn.
+
+    Raises:
+        ImageError: the record names a skeleton that nobody knows.
+    """
+    skeleton = skeleton_named(skeleton_name)
+    drawn = []
+    for person in people:
+        points = {point.name: point for point in person.keypoints}
+        rows = [(p.x, p.y, p.score) if (p := points.get(name)) else (0, 0, 0) for name in skeleton.keypoints]
+        table = np.array(rows, np.float64)
+        drawn.append(DrawnPose(table[:, :2], table[:, 2]))
+    return draw_poses(picture, drawn, skeleton, style)
