@@ -309,3 +309,35 @@ assert plan.engine == "openvino" and "torch" not in sys.modules, plan.engine
     home.mkdir()
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(home)})
     assert list(home.iterdir()) == [], "OpenVINO's telemetry must not have run"
+
+
+FIRST_ARRAYS_FROM_EIGHT_THREADS = """
+import os, sys, threading
+import numpy as np
+from pose_contract.openvino import compile_network, import_openvino
+openvino = import_openvino()
+from openvino import opset13 as ops
+source = ops.parameter([1, 4], np.float32)
+network = compile_network(openvino.Model([ops.relu(source)], [source], "tiny"), "fp32")
+def spin():
+    while True:
+        pass
+def infer():
+    barrier.wait()
+    network.infer(np.ones((3, 4), np.float32))
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(8)
+for job in 8 * [spin]:
+    threading.Thread(target=job, daemon=True).start()
+threads = [threading.Thread(target=infer, daemon=True) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+os._exit(0)
+"""
+
+
+def test_threads_that_are_the_first_to_hand_over_arrays_do_not_wait_for_each_other_for_ever() -> None:
+    for _ in range(5):  # each of them hung one time in four
+        subprocess.run([sys.executable, "-c", FIRST_ARRAYS_FROM_EIGHT_THREADS], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""glibc's malloc, told to keep freed memory: else torch's larger activations are mapped and zeroed anew each time."""
+"""glibc's malloc, told to keep freed memory: else pictures and activations are mapped and zeroed anew each time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def keep_freed_memory() -> None:
-    """Call it before torch is imported. HRNet-W32 in batches of four ran ten times as fast for it on two cores.
+    """Call it before torch is imported. HRNet-W32 in batches of four ran ten times as fast for it on two cores; where
+    pictures are the larger part, a whole run took an eighth less time.
 
     It does nothing on systems without glibc.
     """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,12 +160,17 @@ def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
 
 def encode_jpeg(picture: Picture, comment: str = "") -> bytes:
     """RGB uint8 [height, width, 3] -> JPEG, quality 95, 4:4:4; the same picture gives the same bytes."""
-    buffer = io.BytesIO()
     # Of a part of a picture Pillow would copy every single byte by itself.
-    Image.fromarray(np.ascontiguousarray(picture)).save(
-        buffer, "JPEG", quality=95, subsampling=0, comment=comment.encode()
-    )
-    return buffer.getvalue()
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    with _file_in_memory() as file:
+        image.save(file, "JPEG", quality=95, subsampling=0, comment=comment.encode())
+        file.seek(0)
+        return file.read()
+
+
+def _file_in_memory() -> BinaryIO:
+    """Of the system where it has such files: Pillow lets other threads run only while it encodes into a real file."""
+    return os.fdopen(os.memfd_create("picture"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
 
 
 def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:

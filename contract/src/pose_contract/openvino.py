@@ -9,10 +9,11 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -113,6 +114,9 @@ class CompiledNetwork:
 
     requests: SimpleQueue[Any]
     outputs: int
+    # Two threads that are the first to hand OpenVINO an array at the same moment would wait for each other for ever:
+    # one inside of its bindings' initialisation for the GIL, the other with the GIL for that initialisation.
+    entrance: threading.Lock = field(default_factory=threading.Lock)
 
     def infer(self, inputs: NDArray[np.float32]) -> list[list[NDArray[np.float32]]]:
         """Runs every row of `inputs` [N, ...] by itself; returns, per row, the network's outputs without batch axis.
@@ -127,7 +131,8 @@ class CompiledNetwork:
                 while (request := self._free_request(wait=not running)) is None:
                     results.append(self._result(running))
                 running.append(request)
-                request.start_async({0: np.ascontiguousarray(inputs[row : row + 1])}, share_inputs=True)
+                with self.entrance:
+                    request.start_async({0: np.ascontiguousarray(inputs[row : row + 1])}, share_inputs=True)
             while running:
                 results.append(self._result(running))
         finally:
@@ -146,7 +151,8 @@ class CompiledNetwork:
         """The outputs of the request that began first, which is free from then on."""
         running[0].wait()
         request = running.popleft()
-        outputs = [request.get_output_tensor(index).data[0].copy() for index in range(self.outputs)]
+        with self.entrance:
+            outputs = [request.get_output_tensor(index).data[0].copy() for index in range(self.outputs)]
         self.requests.put(request)
         return outputs
 

@@ -7,19 +7,21 @@ import errno
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TypeVar
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
 from pose_contract.errors import ImageError, WorkspaceError
 from pose_contract.records import ImageAnnot, ImagePoses, Record, RunReport
-from pose_contract.workspace import TEMPORARY_PREFIX, Workspace, numbered_files_pattern, stem_of
+from pose_contract.workspace import TEMPORARY_PREFIX, stem_of
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 CORRECTED = re.compile(rb'"corrected"\s*:\s*true')
+NUMBERED = re.compile(r"(.+)-(\d+)\.jpg", re.DOTALL)
 NAME_IS_TO_BLAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EILSEQ, errno.EINVAL}
 
 
@@ -40,9 +42,8 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
     """
     temporary = path.with_name(TEMPORARY_PREFIX + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            with _opened(temporary) as file:
                 for chunk in chunks:
                     file.write(chunk if isinstance(chunk, bytes) else chunk.encode())
                 file.flush()
@@ -53,6 +54,15 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
             raise
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Opens a file to write, whose folder may have to be made first: seldom, so it is not looked for every time."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
 
 def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
@@ -158,12 +168,37 @@ def remove_outputs(paths: Iterable[Path], folder: Path) -> None:
                 parent.rmdir()
 
 
-def numbered_files(workspace: Workspace, folder: str, name: str) -> dict[int, Path]:
-    """The files in `folder` that belong to the people of image `name`, by person index."""
-    inside = workspace.path(folder) / Path(stem_of(name)).parent
-    pattern = numbered_files_pattern(name)
-    found = ((pattern.fullmatch(path.name), path) for path in (inside.iterdir() if inside.is_dir() else ()))
-    return {int(match[1]): path for match, path in found if match}
+class NumberedFiles:
+    """The files of one folder that belong to the people of an image: `a-0.jpg`, `a-1.jpg`, … to `a.jpg`.
+
+    A folder is listed when it is first asked for and never again: a listing per image would take longer the more
+    images there are. So what the run itself writes may be missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._listings: dict[str, dict[str, list[tuple[int, str]]]] = {}
+
+    def of(self, name: str) -> dict[int, Path]:
+        """Those of the image `name`, by person index. Raises WorkspaceError where the folder may not be read."""
+        stem = PurePosixPath(stem_of(name))
+        place = str(stem.parent)
+        with self._lock:
+            if place not in self._listings:
+                try:
+                    self._listings[place] = self._list(place)
+                except OSError as error:
+                    raise write_error(self.folder / place, error) from error
+        return {index: self.folder / place / file for index, file in self._listings[place].get(stem.name, ())}
+
+    def _list(self, place: str) -> dict[str, list[tuple[int, str]]]:
+        found: dict[str, list[tuple[int, str]]] = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for file in os.listdir(self.folder / place):  # noqa: PTH208 - names are enough
+                if match := NUMBERED.fullmatch(file):
+                    found.setdefault(match[1], []).append((int(match[2]), file))
+        return found
 
 
 def record_paths(folder: Path) -> Iterator[Path]:

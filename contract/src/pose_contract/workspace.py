@@ -7,7 +7,6 @@ dropped, any other stays, and sub-folders are mirrored.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -179,11 +178,6 @@ def colliding_names(names: tuple[str, ...]) -> dict[str, str]:
     """Pictures whose outputs would have the same name as an earlier picture's: `a.png.jpg` beside `a.png`."""
     owner: dict[str, str] = {}
     return {name: owner[stem_of(name)] for name in names if owner.setdefault(stem_of(name), name) != name}
-
-
-def numbered_files_pattern(name: str) -> re.Pattern[str]:
-    """Matches the file names (without folder) that belong to one image's people: `a-0.jpg`, `a-1.jpg`, … of `a.jpg`."""
-    return re.compile(re.escape(PurePosixPath(stem_of(name)).name) + r"-(\d+)\.jpg")
 
 
 def default_root() -> Path:

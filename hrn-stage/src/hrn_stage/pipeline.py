@@ -19,6 +19,7 @@ from hrn_stage.people import Gathering, poses_record, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, write_tables
+from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.images import read_image
 from pose_contract.journal import RunLog, Settled
@@ -26,7 +27,7 @@ from pose_contract.progress import Progress
 from pose_contract.records import ImagePoses, MadeBy, RunReport
 from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import (
-    numbered_files,
+    NumberedFiles,
     read_annot,
     record_bytes,
     record_paths,
@@ -34,7 +35,7 @@ from pose_contract.storage import (
     sweep_temporaries,
     write_bytes,
 )
-from pose_contract.workers import WRITERS, Backlog, map_ahead, threads, worker_count
+from pose_contract.workers import WRITERS, Backlog, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import Workspace
 
 Row = tuple[Gathering, int]  # an image, and which of its people
@@ -117,6 +118,9 @@ class _Run:
         self._made_by = made_by(plan)
         self._log = log
         self._debug = debug_pictures(plan.config)
+        self._debug_before = [
+            NumberedFiles(self._workspace.path(folder)) for folder in self._debug.folders(self._workspace)
+        ]
         self._pictures = Pictures(options.workspace, options.style, self._debug)
         self._intake = Intake(
             workspace=options.workspace,
@@ -134,6 +138,8 @@ class _Run:
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs, and writers wait for the disk."""
+        keep_freed_memory()
+        take_short_turns()
         self._names = names
         workers, under_way = min(worker_count(0), self._plan.config.WORKERS or 1), self._plan.batches_at_once
         with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
@@ -211,8 +217,8 @@ class _Run:
         path = workspace.path(workspace.poses_file(name))
         try:
             remove_file(path)
-            for folder in self._debug.folders(workspace):
-                for index, stale in numbered_files(workspace, folder, name).items():
+            for pictures in self._debug_before:
+                for index, stale in pictures.of(name).items():
                     if index >= len(poses.people):
                         remove_file(stale)
             for file, data in files.items():

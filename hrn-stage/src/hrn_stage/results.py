@@ -23,7 +23,7 @@ from hrn_stage.tables import (
 )
 from pose_contract.errors import ImageError
 from pose_contract.records import ImagePoses
-from pose_contract.storage import numbered_files, read_poses, record_paths, remove_file, remove_outputs, write_chunks
+from pose_contract.storage import NumberedFiles, read_poses, record_paths, remove_file, remove_outputs, write_chunks
 from pose_contract.workspace import Workspace
 
 
@@ -62,6 +62,7 @@ def remove_stale(workspace: Workspace) -> list[str]:
     """Removes poses whose annot is gone, with their pictures; returns the images whose poses a person corrected."""
     kept = []
     folder = workspace.path(workspace.output) / "poses"
+    debug = [NumberedFiles(workspace.path(f"{workspace.output}/{kind}")) for kind in ("debug", "inspect")]
     for path in record_paths(folder):
         poses = read_poses(path)
         annot = workspace.path(workspace.annots) / path.relative_to(folder)
@@ -72,9 +73,8 @@ def remove_stale(workspace: Workspace) -> list[str]:
             continue
         name = path.relative_to(folder).as_posix().removesuffix(".json") + ".jpg"
         remove_outputs([workspace.path(workspace.final_file(name))], workspace.path(workspace.final))
-        for debug in ("debug", "inspect"):
-            inside = f"{workspace.output}/{debug}"
-            remove_outputs(numbered_files(workspace, inside, name).values(), workspace.path(inside))
+        for pictures in debug:
+            remove_outputs(pictures.of(name).values(), pictures.folder)
         remove_outputs([path], folder)  # last: until then a rerun finds what is left
     return kept
 

@@ -13,7 +13,7 @@ from pose_contract.images import Picture, decode_image, read_image_bytes
 from pose_contract.journal import Settled
 from pose_contract.records import ImageAnnot, MadeBy
 from pose_contract.runs import SeenFiles, is_current
-from pose_contract.storage import read_kept_record
+from pose_contract.storage import NumberedFiles, read_kept_record
 from pose_contract.workspace import Workspace
 from yolo_stage import STAGE
 from yolo_stage.letterbox import Letterbox, letterbox
@@ -51,6 +51,7 @@ class Intake:
     cut_scale: float
     overwrite: bool
     seen: SeenFiles
+    cuts: NumberedFiles
     say: Callable[[str], None]
 
     def examine(self, name: str) -> Decoded | Corrected | Settled:
@@ -70,7 +71,7 @@ class Intake:
             try:
                 picture = decode_image(data)
             except ImageError:
-                remove_results(self.workspace, name)
+                remove_results(self.workspace, name, self.cuts)
                 raise
         except ImageError as error:
             return Settled(name, error)

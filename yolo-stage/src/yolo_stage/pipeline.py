@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ImageError
 from pose_contract.images import read_image
 from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from pose_contract.runs import SeenFiles, locked
-from pose_contract.storage import remove_file, sweep_temporaries
-from pose_contract.workers import WRITERS, Backlog, map_ahead, threads, worker_count
+from pose_contract.storage import NumberedFiles, remove_file, sweep_temporaries
+from pose_contract.workers import WRITERS, Backlog, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import colliding_names, list_images
 from yolo_stage import STAGE, __version__
 from yolo_stage.detector import Detector
@@ -44,7 +45,7 @@ def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
     log = RunLog(workspace, STAGE, __version__, made_by(options, plan).options, progress, plan.model, plan.engine)
     log.ignored = listing.ignored
     log.count("images", len(listing.names) + len(listing.unreadable_names))
-    seen = SeenFiles(workspace)
+    seen, cuts = SeenFiles(workspace), NumberedFiles(workspace.path(workspace.cuts))
     with locked(workspace, STAGE), log.kept(), progress:
         progress.say(f"{STAGE}: {plan.why}")
         if listing.ignored:
@@ -53,10 +54,10 @@ def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
             log.fail(workspace.image_file(name), ImageError("has a name that is no UTF-8 text", "rename it: convmv"))
         for folder in (workspace.annots, workspace.cuts, workspace.inspect):
             sweep_temporaries(workspace.path(folder))
-        for image in remove_stale(workspace):
+        for image in remove_stale(workspace, cuts):
             progress.say(f"{STAGE}: {image} is gone, its corrected record is kept")
         try:
-            _Run(options, plan, log, seen).over(listing.names)
+            _Run(options, plan, log, seen, cuts).over(listing.names)
         finally:
             seen.save()
     return log.report("finished")
@@ -91,13 +92,16 @@ def _selection(options: DetectOptions, plan: DetectorPlan) -> Selection:
 class _Run:
     """The steps of one run, and what they share."""
 
-    def __init__(self, options: DetectOptions, plan: DetectorPlan, log: RunLog, seen: SeenFiles) -> None:
+    def __init__(
+        self, options: DetectOptions, plan: DetectorPlan, log: RunLog, seen: SeenFiles, cuts: NumberedFiles
+    ) -> None:
         self._options = options
         self._workspace = options.workspace
         self._plan = plan
         self._made_by = made_by(options, plan)
         self._selection = _selection(options, plan)
         self._log = log
+        self._cuts = cuts
         self._intake = Intake(
             workspace=options.workspace,
             made_by=self._made_by,
@@ -105,6 +109,7 @@ class _Run:
             cut_scale=options.cut_scale,
             overwrite=options.overwrite,
             seen=seen,
+            cuts=cuts,
             say=log.progress.say,
         )
         self._detector: Detector | None = None
@@ -113,6 +118,8 @@ class _Run:
 
     def over(self, names: Sequence[str]) -> None:
         """Workers decode ahead and draw behind while the network runs, and writers wait for the disk."""
+        keep_freed_memory()
+        take_short_turns()
         self._names = names
         workers, under_way = worker_count(self._options.n_cpu), self._plan.batches_at_once
         with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
@@ -196,7 +203,7 @@ class _Run:
         try:
             if not annot.corrected:
                 remove_file(self._workspace.path(self._workspace.annot_file(name)))
-            write_results(self._workspace, name, files, annot)
+            write_results(self._workspace, name, files, annot, self._cuts)
         except ImageError as error:
             self._log.fail(annot.image, error)
         else:

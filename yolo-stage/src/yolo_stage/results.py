@@ -9,7 +9,7 @@ import numpy as np
 from pose_contract.images import Picture, encode_jpeg
 from pose_contract.records import ImageAnnot, Person
 from pose_contract.storage import (
-    numbered_files,
+    NumberedFiles,
     read_annot,
     record_paths,
     remove_file,
@@ -39,8 +39,10 @@ def draw_results(picture: Picture, annot: ImageAnnot, inspect_file: str) -> dict
     return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
 
 
-def write_results(workspace: Workspace, name: str, files: Mapping[str, bytes], annot: ImageAnnot) -> None:
-    """Writes cuts and inspection picture first, the record last.
+def write_results(
+    workspace: Workspace, name: str, files: Mapping[str, bytes], annot: ImageAnnot, cuts: NumberedFiles
+) -> None:
+    """Writes cuts and inspection picture first, the record last. `cuts` are those that were there before.
 
     Raises:
         WorkspaceError: not writable, or the disk is full.
@@ -48,21 +50,20 @@ def write_results(workspace: Workspace, name: str, files: Mapping[str, bytes], a
     """
     for file, data in files.items():
         write_bytes(workspace.path(file), data)
-    for index, path in numbered_files(workspace, workspace.cuts, name).items():
+    for index, path in cuts.of(name).items():
         if index >= len(annot.people):
             remove_file(path)
     write_record(workspace.path(workspace.annot_file(name)), annot)
 
 
-def remove_results(workspace: Workspace, name: str) -> None:
+def remove_results(workspace: Workspace, name: str, cuts: NumberedFiles) -> None:
     """Removes one image's cuts and inspection picture, its record last: until then a rerun finds what is left."""
-    cuts = numbered_files(workspace, workspace.cuts, name).values()
-    remove_outputs(cuts, workspace.path(workspace.cuts))
+    remove_outputs(cuts.of(name).values(), cuts.folder)
     remove_outputs([workspace.path(workspace.inspect_file(name))], workspace.path(workspace.inspect))
     remove_outputs([workspace.path(workspace.annot_file(name))], workspace.path(workspace.annots))
 
 
-def remove_stale(workspace: Workspace) -> list[str]:
+def remove_stale(workspace: Workspace, cuts: NumberedFiles) -> list[str]:
     """Removes records whose image is gone, with their files; returns the images whose records a person corrected."""
     kept = []
     for path in record_paths(workspace.path(workspace.annots)):
@@ -73,5 +74,5 @@ def remove_stale(workspace: Workspace) -> list[str]:
             kept.append(annot.image)
             continue
         stem = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json")
-        remove_results(workspace, f"{stem}.jpg")
+        remove_results(workspace, f"{stem}.jpg", cuts)
     return kept
