@@ -133,6 +133,7 @@ def test_files_of_an_image_that_is_gone_go_too(workspace: Workspace) -> None:
     shutil.rmtree(workspace.root / "images/é")
     (workspace.root / "images/a.jpg.jpg").unlink()
     (workspace.root / "images/a.jpg").unlink()
+    (workspace.root / "images/a").mkdir()  # a folder with the record's name is not its picture
     run(workspace)
     assert set(workspace_bytes(workspace.root)) == {"images/z.JPG", "annots/z.JPG.json", "inspect/z.JPG.jpg"}
     assert not (workspace.root / "annots/é").exists()

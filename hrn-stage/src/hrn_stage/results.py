@@ -64,9 +64,8 @@ def remove_stale(workspace: Workspace) -> list[str]:
     folder = workspace.path(workspace.output) / "poses"
     debug = [NumberedFiles(workspace.path(f"{workspace.output}/{kind}")) for kind in ("debug", "inspect")]
     for path in record_paths(folder):
-        poses = read_poses(path)
         annot = workspace.path(workspace.annots) / path.relative_to(folder)
-        if poses is None or annot.exists():
+        if annot.exists() or (poses := read_poses(path)) is None:
             continue
         if poses.corrected:
             kept.append(poses.image)
@@ -85,9 +84,9 @@ def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
     Records in another skeleton (a corrected one of an earlier run) stand in the CSV only: a COCO file has one skeleton.
     """
     paths = list(record_paths(workspace.path(workspace.output) / "poses"))
-    write_chunks(workspace.keypoints_csv, _csv(workspace, paths))
-    names = [workspace.image_name(poses.image) for poses in _poses(paths)]
-    collisions = colliding_ids(names)
+    images: list[dict[str, object]] = []
+    write_chunks(workspace.keypoints_csv, _csv(workspace, paths, images))
+    collisions = colliding_ids(str(image["file_name"]) for image in images)
     if collisions:
         remove_file(workspace.keypoints_coco)
         remove_file(workspace.images_coco)
@@ -99,7 +98,7 @@ def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
     same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
     rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image)), skeleton))
     write_chunks(workspace.keypoints_coco, json_list(rows))
-    write_chunks(workspace.images_coco, _images_coco(workspace, paths, skeleton))
+    write_chunks(workspace.images_coco, _images_coco(images, skeleton))
     return None
 
 
@@ -107,15 +106,18 @@ def _poses(paths: list[Path]) -> Iterator[ImagePoses]:
     return (poses for path in paths if (poses := read_poses(path)) is not None)
 
 
-def _csv(workspace: Workspace, paths: list[Path]) -> Iterator[str]:
+def _csv(workspace: Workspace, paths: list[Path], images: list[dict[str, object]]) -> Iterator[str]:
+    """The table; on the way every image's row of images.coco.json is put into `images`."""
     yield CSV_HEADER
     for poses in _poses(paths):
-        yield csv_rows(poses, workspace.image_name(poses.image))
+        name = workspace.image_name(poses.image)
+        images.append(coco_image(poses, name))
+        yield csv_rows(poses, name)
 
 
-def _images_coco(workspace: Workspace, paths: list[Path], skeleton: Skeleton) -> Iterator[str]:
+def _images_coco(images: list[dict[str, object]], skeleton: Skeleton) -> Iterator[str]:
     yield '{"images": '
-    yield from json_list(coco_image(poses, workspace.image_name(poses.image)) for poses in _poses(paths))
+    yield from json_list(images)
     yield ', "annotations": [], "categories": '
     yield from json_list([coco_category(skeleton)])
     yield "}\n"

@@ -66,13 +66,17 @@ def remove_results(workspace: Workspace, name: str, cuts: NumberedFiles) -> None
 def remove_stale(workspace: Workspace, cuts: NumberedFiles) -> list[str]:
     """Removes records whose image is gone, with their files; returns the images whose records a person corrected."""
     kept = []
-    for path in record_paths(workspace.path(workspace.annots)):
+    folder = workspace.path(workspace.annots)
+    for path in record_paths(folder):
+        stem = path.relative_to(folder).as_posix().removesuffix(".json")
+        # Of 10,000 records hardly one is stale: none is read whose picture is where its name says.
+        if any(workspace.path(workspace.image_file(name)).is_file() for name in (f"{stem}.jpg", stem)):
+            continue
         annot = read_annot(path)
         if annot is None or workspace.path(annot.image).exists() or workspace.path(annot.image).is_symlink():
             continue
         if annot.corrected:
             kept.append(annot.image)
             continue
-        stem = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json")
         remove_results(workspace, f"{stem}.jpg", cuts)
     return kept
