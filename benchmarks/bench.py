@@ -10,50 +10,13 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-REPO = Path(__file__).parents[1]
-STAGES = {"yolo": ("images", "inspect"), "hrn": ("crops", "final")}
-
-
-@dataclass(frozen=True)
-class StageRun:
-    """One run of a whole stage.
-
-    Attributes:
-        seconds: wall time from start to exit.
-        cpu_seconds: user and system time of the process and its children.
-        first_seconds: until the first picture was written.
-        peak_mb: largest resident set.
-        items: images, or people, that went through the network.
-        precision: what the network ran in.
-        rerun: whether all had been done before.
-    """
-
-    stage: str
-    network: str
-    photos: int
-    items: int
-    seconds: float
-    cpu_seconds: float
-    first_seconds: float
-    peak_mb: float
-    precision: str
-    rerun: bool
-
-
-def python_of(stage: str) -> Path:
-    """The interpreter of a stage's environment."""
-    return REPO / f"{stage}-stage/.venv/bin/python"
+from runs import REPO, StageRun, python_of, stage_runs
 
 
 def engine_rows(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -64,131 +27,31 @@ def engine_rows(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     for stage, last in (("yolo", []), ("hrn", [str(path) for path in yamls])):
         out = folder / f"{stage}.json"
         script = REPO / f"{stage}-stage/benchmarks/networks.py"
-        command = [str(python_of(stage)), str(script), str(out), str(args.rounds), str(args.seconds), *last]
+        command = [str(python_of(stage)), str(script), str(out), str(args.rounds), str(args.seconds)]
+        command += [",".join(args.precisions), *last]
         environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks"), "POSE_CACHE": str(folder)}
         subprocess.run(command, check=True, env=environment)
         rows += json.loads(out.read_text(encoding="utf-8"))["rows"]
     return rows
 
 
-def fill(images: Path, photos: Path | None, count: int) -> None:
-    """`count` photos with people, copies of a few under new names."""
-    if photos is None:
-        ask = "import importlib.util as u; print(u.find_spec('skimage').submodule_search_locations[0])"
-        place = subprocess.run([python_of("yolo"), "-c", ask], check=True, capture_output=True, text=True).stdout
-        sources = [Path(place.strip(), "data", name) for name in ("astronaut.png", "camera.png")]
-    else:
-        sources = sorted(path for path in photos.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    images.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        source = sources[number % len(sources)]
-        shutil.copy(source, images / f"{number:05}{source.suffix}")
-
-
-def run_stage(stage: str, workspace: Path, network: str, flags: Sequence[str], rerun: bool = False) -> StageRun:
-    """One run of a stage's command, measured from outside. `network` is the name of its row in the engines' table."""
-    command = [str(python_of(stage)), "-m", f"{stage}_stage.cli", "--workspace", str(workspace), "--quiet", *flags]
-    first: list[float] = []
-    over = threading.Event()
-    begun = time.perf_counter()
-
-    def watch() -> None:
-        folder = workspace / STAGES[stage][1]
-        while not first and not over.is_set():
-            if any(path.suffix == ".jpg" for path in folder.rglob("*.jpg")):
-                first.append(time.perf_counter() - begun)
-            time.sleep(0.02)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    over.set()
-    watcher.join()
-    if status:
-        sys.exit(f"{stage}-stage failed: {status}")
-    report = json.loads((workspace / f"reports/{stage}-stage.json").read_text(encoding="utf-8"))
-    counts = report["counts"]
-    items = 0 if rerun else counts["images"] if stage == "yolo" else counts["people"]
-    return StageRun(
-        stage=stage,
-        network=network,
-        photos=counts["images"],
-        items=items,
-        seconds=seconds,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        first_seconds=first[0] if first else seconds,
-        peak_mb=usage.ru_maxrss / 1024,
-        precision=report["options"]["precision"],
-        rerun=rerun,
-    )
-
-
-def stage_runs(args: argparse.Namespace, folder: Path, rows: list[dict[str, Any]]) -> list[StageRun]:
-    """Both stages with the embedded networks, and with YOLOv3 and HRNet-W32 of made-up parameters.
-
-    A small run fills the caches; then the measured one, and a rerun.
-    """
-    embedded = {
-        stage: next(row["network"] for row in rows if is_embedded(row) and stage_of(row) == stage) for stage in STAGES
-    }
-    large = {
-        stage: next(row["network"] for row in rows if not is_embedded(row) and stage_of(row) == stage)
-        for stage in STAGES
-    }
-    flags = {embedded[stage]: ["--weights", "lite"] for stage in STAGES} | large_flags(large, folder)
-    runs = []
-    for networks, counts in ((embedded, args.photos), (large, args.large)):
-        for count in (2, *counts) if counts else ():
-            workspace = folder / f"w{count}"
-            shutil.copytree(REPO / "workspace-template", workspace)
-            fill(workspace / "images", args.folder, count)
-            for stage, network in networks.items():
-                if networks is large and stage == "hrn":  # made-up YOLOv3 finds nobody
-                    run_stage("yolo", workspace, embedded["yolo"], flags[embedded["yolo"]])
-                both = [run_stage(stage, workspace, network, flags[network], rerun) for rerun in (False, True)]
-                runs += both if count != 2 else []
-            shutil.rmtree(workspace)
-    return runs
-
-
-def large_flags(large: dict[str, str], folder: Path) -> dict[str, list[str]]:
-    """Flags of the stages for networks of the published size; writes their made-up parameters."""
-    yaml = REPO / "workspace-template/w32_256x256_adam_lr1e-3.yaml"
-    files = {"yolo": folder / "yolov3.weights", "hrn": folder / "w32.pth"}
-    for stage, file in files.items():
-        command = [str(python_of(stage)), str(REPO / f"{stage}-stage/benchmarks/networks.py"), str(file)]
-        environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks")}
-        subprocess.run([*command, str(yaml)], check=True, env=environment)
-    return {
-        large["yolo"]: ["--weights_path", str(files["yolo"])],
-        large["hrn"]: ["--cfg", str(yaml), "TEST.MODEL_FILE", str(files["hrn"])],
-    }
-
-
-def is_embedded(row: dict[str, Any]) -> bool:
-    """Whether the row is of a network that comes with the clone."""
-    return "lite" in row["network"]
-
-
-def stage_of(row: dict[str, Any]) -> str:
-    """hrn's networks are named with width and height of their input, yolo's with one side."""
-    return "hrn" if "x" in row["network"].rpartition("-")[2] else "yolo"
-
-
 def engine_table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| network | engine | precision | batch | per second | to eager PyTorch | of the matmul peak |",
+        "| network | engine | precision | batch | per second | to eager PyTorch | of the convolution peak |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         lines.append(
             f"| {row['network']} | {row['engine']} | {row['precision']} | {row['batch']} | {row['per_second']:.1f} "
-            f"± {100 * row['spread']:.0f} % | {row['ratio']:.2f} | {100 * row['roofline']:.0f} % |"
+            f"± {100 * row['spread']:.0f} % | {row['ratio']:.2f} | {percent(row['roofline'])} |"
         )
     return "\n".join(lines)
+
+
+def percent(part: float | None) -> str:
+    """As text; nothing for what was not measured."""
+    return "" if part is None else f"{100 * part:.0f} %"
 
 
 def stage_table(runs: list[StageRun], rows: list[dict[str, Any]]) -> str:
@@ -230,6 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="per engine and round")
+    parser.add_argument("--precisions", nargs="+", choices=("fp32", "bf16", "int8"), default=["fp32", "bf16"])
     parser.add_argument("--photos", type=int, nargs="*", default=[200], help="photos of the whole runs")
     parser.add_argument("--large", type=int, nargs="*", default=[100], help="likewise with YOLOv3 and HRNet-W32")
     parser.add_argument("--folder", type=Path, help="take photos from here")
@@ -238,8 +102,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pose-bench-") as folder:
         rows = engine_rows(args, Path(folder))
-        os.environ["POSE_CACHE"] = folder
-        runs = stage_runs(args, Path(folder), rows)
+        runs = stage_runs(Path(folder), rows, args.folder, args.photos, args.large)
     text = f"{machine()}\n\n{engine_table(rows)}\n\n{stage_table(runs, rows)}\n"
     print(text)
     numbers = {"machine": machine(), "engines": rows, "stages": [asdict(run) for run in runs]}

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
+
+from pose_contract.openvino import compile_network, import_openvino
+from pose_contract.precision import Precision, has_bf16
+
+PEAKS: tuple[Precision, ...] = ("fp32", "bf16")
+CHANNELS, SIDE, LAYERS = 512, 26, 4  # of many shapes tried the fastest
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Row:
         per_second: images or crops a second, median over the rounds.
         spread: half the distance between the slowest and the fastest round, relative to the median.
         ratio: to eager PyTorch in fp32 at batch 1, in the same run.
-        roofline: part of the matmul peak of that precision, measured in the same run.
+        roofline: part of the direct convolution's peak in that precision, measured in the same run; None where that was
+            not.
     """
 
     network: str
@@ -31,7 +38,7 @@ class Row:
     per_second: float
     spread: float
     ratio: float
-    roofline: float
+    roofline: float | None
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,14 @@ class Candidate:
 
 def compare(network: str, flops: float, candidates: list[Candidate], rounds: int, seconds: float) -> list[Row]:
     """Rows of all candidates; the first is the one that ratios are taken of. `flops` is per item."""
-    peaks = dict.fromkeys(("fp32", "bf16"), 0.0)
+    measures = {precision: convolution_peak(precision) for precision in PEAKS if precision != "bf16" or has_bf16()}
+    peaks = dict.fromkeys(measures, 0.0)
     rates: dict[int, list[float]] = {index: [] for index in range(len(candidates))}
     for candidate in candidates:
         candidate.run()
     for _ in range(rounds):
-        for precision, peak in peaks.items():
-            peaks[precision] = max(peak, matmul_peak(precision, seconds / 4))
+        for precision, measure in measures.items():
+            peaks[precision] = max(peaks[precision], measure(seconds / 2))
         for index, candidate in enumerate(candidates):
             rates[index].append(candidate.batch * per_second(candidate.run, seconds))
     reference = statistics.median(rates[0])
@@ -65,7 +73,7 @@ def compare(network: str, flops: float, candidates: list[Candidate], rounds: int
             per_second=(middle := statistics.median(rates[index])),
             spread=(max(rates[index]) - min(rates[index])) / 2 / middle,
             ratio=middle / reference,
-            roofline=middle * flops / peaks[candidate.precision],
+            roofline=middle * flops / peaks[candidate.precision] if candidate.precision in peaks else None,
         )
         for index, candidate in enumerate(candidates)
     ]
@@ -80,13 +88,25 @@ def per_second(run: Callable[[], object], seconds: float) -> float:
     return count / passed
 
 
-def matmul_peak(precision: str, seconds: float) -> float:
-    """Floating-point operations a second of a large matrix product on all cores."""
-    kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    size = 2048
-    a, b = torch.ones(size, size, dtype=kind), torch.ones(size, size, dtype=kind)
-    torch.mm(a, b)
-    return 2 * size**3 * per_second(lambda: torch.mm(a, b), seconds)
+def convolution_peak(precision: Precision) -> Callable[[float], float]:
+    """Measures, over some seconds, the operations a second of OpenVINO on nothing but large 3 x 3 convolutions.
+
+    A matrix product of PyTorch is no peak: OpenVINO's convolutions do more than twice as much.
+    """
+    openvino = import_openvino()
+    from openvino import opset13 as ops
+
+    source = ops.parameter([1, CHANNELS, SIDE, SIDE], np.float32)
+    rng = np.random.default_rng(0)
+    node = source
+    for _ in range(LAYERS):
+        kernels = rng.standard_normal((CHANNELS, CHANNELS, 3, 3), np.float32) / np.float32(3 * CHANNELS**0.5)
+        node = ops.relu(ops.convolution(node, kernels, [1, 1], [1, 1], [1, 1], [1, 1]))
+    network = compile_network(openvino.Model([node], [source], "peak"), precision)
+    inputs = rng.standard_normal((8, CHANNELS, SIDE, SIDE), np.float32)
+    operations = 2 * (3 * CHANNELS * SIDE) ** 2 * LAYERS * len(inputs)
+    network.infer(inputs)
+    return lambda seconds: operations * per_second(lambda: network.infer(inputs), seconds)
 
 
 def write_rows(path: Path, rows: list[Row], facts: Mapping[str, object]) -> None:

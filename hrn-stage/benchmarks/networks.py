@@ -1,4 +1,4 @@
-"""Crops a second of hrn-stage's engines: python networks.py OUT.json ROUNDS SECONDS YAML ...
+"""Crops a second of hrn-stage's engines: python networks.py OUT.json ROUNDS SECONDS PRECISIONS YAML ...
 
 Or made-up weights of a YAML's network, for runs of the whole stage: python networks.py OUT.pth YAML
 
@@ -9,6 +9,7 @@ depend on what the parameters are: they are made up.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from hrn_stage.estimator import PoseEstimator
 from hrn_stage.network import build_network
 from hrn_stage.training.loop import initialise
 from pose_contract.allocator import keep_freed_memory
-from pose_contract.precision import has_bf16
+from pose_contract.int8 import FEWEST
+from pose_contract.precision import Precision, has_bf16
 
 MANY = 8
 
@@ -41,10 +43,11 @@ def made_up(model: ModelConfig) -> TorchEstimator:
     return TorchEstimator(network, "cpu")
 
 
-def candidates(model: ModelConfig, key: str) -> tuple[float, list[Candidate]]:
+def candidates(model: ModelConfig, key: str, precisions: Sequence[Precision]) -> tuple[float, list[Candidate]]:
     """Operations per crop, and the engines, eager PyTorch at batch 1 first."""
     width, height = model.IMAGE_SIZE
-    crops = np.random.default_rng(1).standard_normal((MANY, 3, height, width)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    crops = rng.standard_normal((MANY, 3, height, width), np.float32)
     eager = made_up(model)
 
     def candidate(estimator: PoseEstimator, batch: int) -> Candidate:
@@ -53,12 +56,15 @@ def candidates(model: ModelConfig, key: str) -> tuple[float, list[Candidate]]:
     with FlopCounterMode(display=False) as counter:
         eager.heatmaps(crops[:1])
     found = [candidate(eager, 1), candidate(eager, MANY)]
-    for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
-        found.append(candidate(load_estimator(model, f"bench-{key}", lambda: eager.network, precision), MANY))
+    samples = [rng.standard_normal((1, 3, height, width), np.float32) for _ in range(2 * FEWEST)]
+    for precision in precisions:
+        if precision != "bf16" or has_bf16():
+            loaded = load_estimator(model, f"bench-{key}", lambda: eager.network, precision, lambda: samples)
+            found.append(candidate(loaded, MANY))
     return float(counter.get_total_flops()), found
 
 
-def main(out: Path, rounds: int, seconds: float, yamls: list[Path]) -> None:
+def main(out: Path, rounds: int, seconds: float, precisions: Sequence[Precision], yamls: list[Path]) -> None:
     """Measures the networks of the YAMLs."""
     keep_freed_memory()
     rows: list[Row] = []
@@ -66,7 +72,7 @@ def main(out: Path, rounds: int, seconds: float, yamls: list[Path]) -> None:
     for path in yamls:
         model = read_config(path).MODEL
         title = f"{path.stem.partition('_256x256')[0]}-{model.IMAGE_SIZE[0]}x{model.IMAGE_SIZE[1]}"
-        flops, found = candidates(model, title)
+        flops, found = candidates(model, title, precisions)
         sizes[title] = flops / 1e9
         rows += compare(title, flops, found, rounds, seconds)
     write_rows(out, rows, {"GFLOP per crop": sizes})
@@ -76,4 +82,5 @@ if __name__ == "__main__":
     if sys.argv[1].endswith(".pth"):
         torch.save(made_up(read_config(Path(sys.argv[2])).MODEL).network.state_dict(), sys.argv[1])
     else:
-        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), [Path(name) for name in sys.argv[4:]])
+        yamls = [Path(name) for name in sys.argv[5:]]
+        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].split(","), yamls)

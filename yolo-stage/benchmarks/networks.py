@@ -1,4 +1,4 @@
-"""Images a second of yolo-stage's engines: python networks.py OUT.json ROUNDS SECONDS
+"""Images a second of yolo-stage's engines: python networks.py OUT.json ROUNDS SECONDS PRECISIONS
 
 Or made-up weights of YOLOv3 that find nobody, for runs of the whole stage: python networks.py OUT.weights
 
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from measure import Candidate, Row, compare, write_rows
 
 from pose_contract.allocator import keep_freed_memory
-from pose_contract.precision import has_bf16
+from pose_contract.int8 import FEWEST
+from pose_contract.precision import Precision, has_bf16
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv, openvino
@@ -25,8 +27,6 @@ from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.model_files import LITE, MODELS
 
 MANY = 8
-
-
 NOBODY = -20.0  # the heads' biases
 
 
@@ -58,7 +58,7 @@ def flops(network: DarknetNetwork) -> float:
     return float(total)
 
 
-def candidates(network: DarknetNetwork, weights: Path) -> list[Candidate]:
+def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Precision]) -> list[Candidate]:
     """Eager PyTorch at batch 1 first, where it can run the network."""
     rng = np.random.default_rng(1)
     images = rng.uniform(0, 1, (MANY, 3, network.input_size, network.input_size)).astype(np.float32)
@@ -71,12 +71,15 @@ def candidates(network: DarknetNetwork, weights: Path) -> list[Candidate]:
         detector = by_torch.load_detector(network, weights, 0, "cpu")
         found += [candidate(detector, 1), candidate(detector, MANY)]
     found.append(candidate(opencv.load_detector(network, weights, 0, "cpu"), 1))
-    for precision in ("fp32", "bf16") if has_bf16() else ("fp32",):
-        found.append(candidate(openvino.load_detector(network, weights, 0, "cpu", precision), MANY))
+    samples = [rng.uniform(0, 1, (1, *images.shape[1:])).astype(np.float32) for _ in range(2 * FEWEST)]
+    for precision in precisions:
+        if precision != "bf16" or has_bf16():
+            loaded = openvino.load_detector(network, weights, 0, "cpu", precision, lambda: samples)
+            found.append(candidate(loaded, MANY))
     return found
 
 
-def main(out: Path, rounds: int, seconds: float) -> None:
+def main(out: Path, rounds: int, seconds: float, precisions: Sequence[Precision]) -> None:
     """Measures YOLOv3 at 416 px and the embedded network."""
     keep_freed_memory()
     rows: list[Row] = []
@@ -91,7 +94,7 @@ def main(out: Path, rounds: int, seconds: float) -> None:
                 weights = made_up_weights(network, Path(folder, weights.name))
             title = f"{cfg.stem}-{network.input_size}"
             sizes[title] = flops(network) / 1e9
-            rows += compare(title, flops(network), candidates(network, weights), rounds, seconds)
+            rows += compare(title, flops(network), candidates(network, weights, precisions), rounds, seconds)
     write_rows(out, rows, {"GFLOP per image": sizes})
 
 
@@ -99,4 +102,4 @@ if __name__ == "__main__":
     if sys.argv[1].endswith(".weights"):
         made_up_weights(read_network(MODELS / "yolov3.cfg"), Path(sys.argv[1]))
     else:
-        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].split(","))
