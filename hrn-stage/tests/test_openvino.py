@@ -71,7 +71,7 @@ def test_the_second_load_converts_nothing(
         raise AssertionError("it is in the cache")
 
     np.testing.assert_array_equal(engine.load_estimator(tiny_model, "key", never).heatmaps(inputs), first)
-    assert [path.name for path in cache.iterdir()] == ["hrn-1-key"]
+    assert [path.name for path in cache.iterdir()] == ["hrn-2-key"]
     with pytest.raises(AssertionError):
         engine.load_estimator(tiny_model, "other", never)
 

@@ -15,6 +15,7 @@ import torch
 
 from hrn_stage.config import read_config
 from hrn_stage.decode import decode, keypoints_to_image, merge_flipped
+from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.network import build_network
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
@@ -104,6 +105,28 @@ def test_layouts(tmp_path, tiny_model, parameters, inputs, expected, layout, old
     path = saved(tmp_path, LAYOUTS[layout](parameters), _use_new_zipfile_serialization=not old_format)
     estimator = load_estimator(tiny_model, path, "cpu")
     np.testing.assert_allclose(estimator.heatmaps(inputs), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_batch_norms_are_folded(tmp_path, tiny_model, parameters, inputs, expected):
+    estimator = load_estimator(tiny_model, saved(tmp_path, parameters), "cpu")
+    assert not [module for module in estimator.network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    np.testing.assert_allclose(estimator.heatmaps(inputs), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_batch_norm_that_follows_no_convolution_stays():
+    block = torch.nn.Module()
+    block.conv1, block.relu, block.bn1 = torch.nn.Conv2d(2, 2, 1), torch.nn.ReLU(), torch.nn.BatchNorm2d(2)
+    block.row = torch.nn.Sequential(torch.nn.BatchNorm2d(2), torch.nn.Conv2d(2, 2, 1), torch.nn.BatchNorm2d(2))
+    assert fuse_batch_norms(block.eval()) == 2
+    assert isinstance(block.bn1, torch.nn.BatchNorm2d) and isinstance(block.row[0], torch.nn.BatchNorm2d)
+    assert isinstance(block.row[2], torch.nn.Identity)
+
+
+def test_bf16_is_near_and_says_so(tmp_path, tiny_model, parameters, inputs, expected):
+    estimator = load_estimator(tiny_model, saved(tmp_path, parameters), "cpu", "bf16")
+    result = estimator.heatmaps(inputs)
+    assert estimator.precision == "bf16" and result.dtype == np.float32
+    assert 0 < np.abs(result - expected).max() < 0.05 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("old_format", [False, True], ids=["zip", "legacy"])

@@ -281,12 +281,20 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_precision("auto", "torch", "good")[0] == "fp32"
     assert choose_precision("bf16", "openvino", "unknown") == ("bf16", "requested")
     assert choose_precision("fp32", "openvino", "good") == ("fp32", "requested")
-    with pytest.raises(UsageError, match="torch engine"):
-        choose_precision("bf16", "torch", "good")
+    assert choose_precision("bf16", "torch", "good") == ("bf16", "requested")
+    with pytest.raises(UsageError, match="the torch engine computes in fp32 and bf16 only"):
+        choose_precision("int8", "torch", "good")
+    with pytest.raises(UsageError, match="the opencv engine computes in fp32 only"):
+        choose_precision("bf16", "opencv", "good")
     assert choose_precision("int8", "openvino", "good") == ("int8", "requested")
     monkeypatch.setattr("pose_contract.precision.has_bf16", lambda: False)
     with pytest.raises(UsageError, match="no bf16 arithmetic"):
         choose_precision("bf16", "openvino", "good")
+    monkeypatch.setattr("pose_contract.precision.may_have_cuda", lambda: False)
+    with pytest.raises(UsageError, match="no bf16 arithmetic"):
+        choose_precision("bf16", "torch", "good")
+    monkeypatch.setattr("pose_contract.precision.may_have_cuda", lambda: True)
+    assert choose_precision("bf16", "torch", "good")[0] == "bf16", "the GPU has it"
     assert choose_precision("auto", "openvino", "good") == ("fp32", "this CPU has no bf16")
 
 
@@ -309,6 +317,28 @@ assert plan.engine == "openvino" and "torch" not in sys.modules, plan.engine
     home.mkdir()
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(home)})
     assert list(home.iterdir()) == [], "OpenVINO's telemetry must not have run"
+
+
+TWO_NETWORKS_GO_IN_THE_ORDER_OF_THEIR_COMING = """
+import gc, os, signal
+import numpy as np
+from pose_contract.openvino import compile_network, import_openvino
+openvino = import_openvino()
+from openvino import opset13 as ops
+def network():
+    source = ops.parameter([1, 4], np.float32)
+    return compile_network(openvino.Model([ops.relu(source)], [source], "tiny"), "fp32")
+signal.signal(signal.SIGUSR1, lambda *_: print("alive"))
+first, second = network(), network()
+del first; gc.collect()
+del second; gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_networks_have_gone_kills_nobody() -> None:
+    command = [sys.executable, "-c", TWO_NETWORKS_GO_IN_THE_ORDER_OF_THEIR_COMING]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "alive\n"
 
 
 FIRST_ARRAYS_FROM_EIGHT_THREADS = """

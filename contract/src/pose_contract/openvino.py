@@ -5,6 +5,7 @@ OpenVINO is imported when a network is loaded, and not before.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -60,7 +61,7 @@ def converted_model(key: str, build: Callable[[], Any]) -> Any:
 
 def cached_model(key: str) -> Any | None:
     """The model of that name in the cache; None where there is none, or a damaged one."""
-    core = import_openvino().Core()
+    core = the_core()
     for folder in cache_folders():
         entry = folder / "openvino" / key
         if is_readable(entry / MODEL):
@@ -162,17 +163,27 @@ def compile_network(model: Any, precision: Precision) -> CompiledNetwork:
 
     The precision is asked for: unasked OpenVINO rounds to bf16 wherever the CPU can.
     """
-    core = import_openvino().Core()
     settings = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": ELEMENT_TYPES[precision],
         "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
     }
-    compiled = core.compile_model(model, "CPU", settings)
+    compiled = the_core().compile_model(model, "CPU", settings)
     requests: SimpleQueue[Any] = SimpleQueue()
     for _ in range(2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")):
         requests.put(compiled.create_infer_request())
     return CompiledNetwork(requests, len(compiled.outputs))
+
+
+@functools.cache
+def the_core() -> Any:
+    """The one `openvino.Core` of this process.
+
+    Each brings its own CPU plugin, and each of these gives the calling thread a stack for signals. When two go in
+    another order than the reverse of their coming, the thread is left with one that is gone, and the next signal kills
+    the process.
+    """
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:

@@ -12,6 +12,7 @@ from pose_contract.errors import UsageError
 
 Precision = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
+CAN: dict[str, tuple[Precision, ...]] = {"openvino": PRECISIONS, "torch": ("fp32", "bf16")}
 LARGEST_LOSS = 0.2  # points of PCK or AP50 that bf16 may cost to be taken unasked
 
 
@@ -22,18 +23,20 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
     measured to cost with these very weights: under 0.2 points.
 
     Raises:
-        UsageError: bf16 or int8 with another engine; bf16 on a CPU that has none.
+        UsageError: a precision that the engine, or the CPU, does not compute in.
     """
-    if requested in ("bf16", "int8") and engine != "openvino":
-        reason = f"--precision {requested}: the {engine} engine computes in fp32 only"
+    if requested not in ("auto", *CAN.get(engine, ("fp32",))):
+        reason = (
+            f"--precision {requested}: the {engine} engine computes in {' and '.join(CAN.get(engine, ('fp32',)))} only"
+        )
         raise UsageError(reason, "give --engine openvino, or --precision fp32")
-    if requested == "bf16" and not has_bf16():
+    if requested == "bf16" and not (engine == "torch" and may_have_cuda()) and not has_bf16():
         raise UsageError("--precision bf16: this CPU has no bf16 arithmetic", "give --precision fp32 or auto")
     for precision in PRECISIONS:
         if requested == precision:
             return precision, "requested"
     if engine != "openvino":
-        return "fp32", "the engine's only one"
+        return "fp32", "what this engine takes unasked"
     loss = bf16_losses().get(weights_sha256)
     if loss is None:
         return "fp32", "what bf16 costs with these weights was not measured"
@@ -44,9 +47,9 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
 
 def has_bf16() -> bool:
     """Whether the CPU computes in bf16 itself, as OpenVINO sees it."""
-    from pose_contract.openvino import import_openvino
+    from pose_contract.openvino import the_core
 
-    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in the_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def bf16_losses() -> dict[str, float]:

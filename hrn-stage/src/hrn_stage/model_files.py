@@ -121,17 +121,17 @@ def _load(
         from hrn_stage.engines.openvino import load_estimator as load_converted
 
         def build() -> Any:
-            return _load_torch(config, weights, "cpu").network
+            return _load_torch(config, weights, "cpu", "fp32").network
 
         return load_converted(config.MODEL, key, build, precision, samples)
-    return _load_torch(config, weights, device)
+    return _load_torch(config, weights, device, precision)
 
 
-def _load_torch(config: HrnConfig, weights: Path, device: Device) -> TorchEstimator:
+def _load_torch(config: HrnConfig, weights: Path, device: Device, precision: Precision) -> TorchEstimator:
     keep_freed_memory()
     from hrn_stage.engines.torch import load_estimator
 
-    return load_estimator(config.MODEL, weights, device)
+    return load_estimator(config.MODEL, weights, device, precision)
 
 
 def convert_embedded() -> None:

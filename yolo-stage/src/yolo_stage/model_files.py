@@ -95,10 +95,12 @@ def _load(
         return load_detector(network, weights, person, device, precision, samples)
     if engine == "torch":
         keep_freed_memory()
-        from yolo_stage.engines import torch as chosen
-    else:
-        from yolo_stage.engines import opencv as chosen  # type: ignore[no-redef]
-    return chosen.load_detector(network, weights, person, device)
+        from yolo_stage.engines import torch as by_torch
+
+        return by_torch.load_detector(network, weights, person, device, precision)
+    from yolo_stage.engines import opencv
+
+    return opencv.load_detector(network, weights, person, device)
 
 
 def convert_embedded() -> None:

@@ -19,7 +19,7 @@ from pose_contract.openvino import CompiledNetwork, compile_network, converted_m
 from pose_contract.precision import Precision
 from pose_contract.records import SURE_SCORE
 
-_CONVERSION = "1"  # raised when the conversion changes, so that cached graphs of old versions are not taken
+_CONVERSION = "2"  # raised when the conversion changes, so that cached graphs of old versions are not taken
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The PyTorch engine: HRNet in fp32 on the CPU or on a CUDA GPU."""
+"""The PyTorch engine: HRNet on the CPU or on a CUDA GPU."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.engines.checkpoint import read_state_dict
+from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.network import build_network
 from pose_contract.errors import UsageError, WeightsError
+from pose_contract.precision import Precision
 
 _SHOWN = 3  # of the differing keys; the rest is counted
 
@@ -38,10 +40,14 @@ class TorchEstimator:
         """
         # TF32, the default of cuDNN's convolutions, would cost three digits; the fastest algorithm may vary by run.
         cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        rounded = torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
         try:
-            with torch.inference_mode(), cudnn:
-                batch = torch.from_numpy(inputs).to(self.device, memory_format=torch.channels_last)
-                heatmaps: Tensor = self.network(batch).cpu()
+            with torch.inference_mode(), cudnn, rounded:
+                batch = torch.from_numpy(inputs)
+                if self.device == "cuda":
+                    batch = batch.pin_memory()  # from elsewhere the copy would make this thread wait
+                batch = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+                heatmaps: Tensor = self.network(batch).float().cpu()
         except torch.cuda.OutOfMemoryError:
             raise UsageError(
                 f"a batch of {len(inputs)} does not fit into the GPU's memory",
@@ -53,7 +59,9 @@ class TorchEstimator:
         return result
 
 
-def load_estimator(model_config: ModelConfig, weights: Path, device: Literal["auto", "cpu", "cuda"]) -> TorchEstimator:
+def load_estimator(
+    model_config: ModelConfig, weights: Path, device: Literal["auto", "cpu", "cuda"], precision: Precision = "fp32"
+) -> TorchEstimator:
     """The network of `config.MODEL` with the checkpoint at `weights`: the official layout, or mmpose's 0.x or 1.x.
 
     Raises:
@@ -70,9 +78,10 @@ def load_estimator(model_config: ModelConfig, weights: Path, device: Literal["au
             parameters.setdefault(key, torch.zeros_like(value))
     _refuse_misfit(weights, expected, parameters)
     network.load_state_dict(parameters, strict=True)
+    fuse_batch_norms(network)
     # channels_last is what the CPU's and the GPU's convolutions work in.
     network = network.requires_grad_(False).to(memory_format=torch.channels_last).to(chosen)
-    return TorchEstimator(network, chosen)
+    return TorchEstimator(network, chosen, precision=precision)
 
 
 def _device(device: Literal["auto", "cpu", "cuda"]) -> str:

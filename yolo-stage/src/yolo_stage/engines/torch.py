@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
+from pose_contract.precision import Precision
 from yolo_stage.cfg_sections import Section, render_sections
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, is_checkpoint, read_parameters
 from yolo_stage.detector import Detector, candidate_rows
@@ -54,14 +56,20 @@ class TorchDetector:
         """See `Detector.detect`."""
         # TF32 would round the products to 10 bits, benchmarking pick another algorithm from run to run.
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            rows = self.model(torch.from_numpy(np.ascontiguousarray(batch)).to(self.device))
+        rounded = torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+        with torch.inference_mode(), exact, rounded:
+            inputs = torch.from_numpy(np.ascontiguousarray(batch))
+            if self.device == "cuda":
+                inputs = inputs.pin_memory()  # from elsewhere the copy would make this thread wait
+            rows = self.model(inputs.to(self.device, non_blocking=True))
             scores = (rows[..., 4] * rows[..., 5 + self.person_class]).cpu().numpy()
             boxes = rows[..., :4].cpu().numpy()
         return [candidate_rows(*image) for image in zip(boxes, scores, strict=True)]
 
 
-def load_detector(network: DarknetNetwork, weights: Path, person_class: int, device: str) -> Detector:
+def load_detector(
+    network: DarknetNetwork, weights: Path, person_class: int, device: str, precision: Precision = "fp32"
+) -> Detector:
     """Detector by pytorchyolo; `device` is auto (CUDA if there is any), cpu or cuda.
 
     Raises ConfigError if pytorchyolo can't honour the cfg exactly, WeightsError if the file does not fit it, and
@@ -75,7 +83,26 @@ def load_detector(network: DarknetNetwork, weights: Path, person_class: int, dev
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = build_model(network)
     load_weights(model, network, weights)
-    return TorchDetector(model.eval().to(device), person_class, network.input_size, device)
+    _fuse_batch_norms(model.eval())
+    for layer in model.yolo_layers:
+        layer.register_forward_pre_hook(_in_full)
+    return TorchDetector(model.to(device), person_class, network.input_size, device, precision=precision)
+
+
+def _fuse_batch_norms(model: Any) -> None:
+    """Folds each layer's batch norm into its convolution; the numbers change by rounding only."""
+    for layer in model.module_list:
+        parts = dict(layer.named_children())
+        for name, norm in parts.items():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                convolution = name.replace("batch_norm", "conv")
+                setattr(layer, convolution, fuse_conv_bn_eval(parts[convolution], norm))
+                setattr(layer, name, torch.nn.Identity())
+
+
+def _in_full(_layer: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The heads decode in fp32: in bf16 a coordinate would be rounded to whole pixels."""
+    return arguments[0].float(), *arguments[1:]
 
 
 def load_weights(model: Any, network: DarknetNetwork, weights: Path) -> None:
