@@ -103,7 +103,7 @@ def test_int8_is_kept_with_its_cost(
     assert said.startswith("int8: calibrated on 12 inputs; on 4 others ") and "within a heatmap cell" in said
     again = engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "int8")
     np.testing.assert_array_equal(again.heatmaps(inputs[0]), rough)
-    assert (cache / "hrn-1-key-int8/network.xml").is_file()
+    assert (cache / "hrn-2-key-int8/network.xml").is_file()
 
 
 def test_nan_is_refused() -> None:
