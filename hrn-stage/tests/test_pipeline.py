@@ -342,3 +342,15 @@ def test_an_engine_that_asks_for_many_people_gets_them_without_padding(workspace
     estimate_poses(again, plan_with(asked, config, at_once=3))
     assert asked.batch_sizes == [2, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
+
+
+def test_two_batches_under_way_give_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other")
+    shutil.copytree(workspace.root, other.root)
+    config = config_with()
+    run(workspace, config=config)
+    estimator = MarkerEstimator(fixed_batch=False)
+    plan = plan_with(estimator, config, at_once=1, batches_at_once=2)
+    estimate_poses(EstimateOptions(other, config, quiet=True), plan)
+    assert estimator.batch_sizes == [1, 1, 1]
+    assert workspace_bytes(workspace.root) == workspace_bytes(other.root)

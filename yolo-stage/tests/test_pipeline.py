@@ -16,6 +16,7 @@ from fakes import (
     photo,
     plan_with,
 )
+from numpy.typing import NDArray
 from story import annot_of, run
 
 from pose_contract.errors import UsageError
@@ -148,3 +149,23 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
     detect_people(again, plan_with(asked, at_once=2))
     assert asked.batch_sizes == [1, 1, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
+
+
+def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Workspace(tmp_path / "other")
+    shutil.copytree(workspace.root, other.root)
+    run(workspace)
+    detector = SlowDetector(fixed_batch=False)
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=1, batches_at_once=2))
+    assert detector.batch_sizes == [1, 1, 1]
+    assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
+
+    def fail(_batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        raise RuntimeError("the device is gone")
+
+    monkeypatch.setattr(detector, "detect", fail)
+    again = DetectOptions(workspace=other, quiet=True, overwrite=True)
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        detect_people(again, plan_with(detector, at_once=1, batches_at_once=2))
