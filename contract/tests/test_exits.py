@@ -149,7 +149,9 @@ def test_a_signal_in_the_middle_of_an_import_is_still_that_signal(number: str, c
         f"    try:\n        os.kill(os.getpid(), signal.{number}); signal.pause()\n"
         "    except BaseException:\n        raise ImportError('failed to import')"
     )
-    ended = in_process(story, stderr=subprocess.PIPE)
+    # Under nohup the tests themselves would hand the ignored SIGHUP down.
+    heard = lambda: signal.signal(getattr(signal, number), signal.SIG_DFL)  # noqa: E731
+    ended = in_process(story, stderr=subprocess.PIPE, preexec_fn=heard)
     assert ended.returncode == code, ended.stderr
     assert ended.stderr == "yolo-stage: terminated; what is done is kept, the next run goes on from here\n"
 
