@@ -350,7 +350,7 @@ def test_two_batches_under_way_give_the_same_bytes(workspace: Workspace, tmp_pat
     config = config_with()
     run(workspace, config=config)
     estimator = MarkerEstimator(fixed_batch=False)
-    plan = plan_with(estimator, config, at_once=1, batches_at_once=2)
-    estimate_poses(EstimateOptions(other, config, quiet=True), plan)
+    plan = plan_with(estimator, config, batches_at_once=2)
+    estimate_poses(EstimateOptions(other, config, quiet=True, batch_size=1), plan)
     assert estimator.batch_sizes == [1, 1, 1]
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
