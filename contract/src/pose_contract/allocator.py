@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 def keep_freed_memory() -> None:
     """Call it before torch is imported. HRNet-W32 in batches of four ran ten times as fast for it on two cores; where
-    pictures are the larger part, a whole run took an eighth less time.
+    pictures are the larger part, a whole run took a seventh less time.
 
     It does nothing on systems without glibc.
     """

@@ -5,6 +5,7 @@ OpenVINO is imported when a network is loaded, and not before.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -125,6 +126,7 @@ class CompiledNetwork:
         A row's numbers do not depend on the others. Several threads may call it at a time: while one takes its results
         the cores work on the inputs of the other.
         """
+        inputs = np.ascontiguousarray(inputs)  # OpenVINO reads the rows where they lie
         results: list[list[NDArray[np.float32]]] = []
         running: deque[Any] = deque()
         try:
@@ -133,12 +135,14 @@ class CompiledNetwork:
                     results.append(self._result(running))
                 running.append(request)
                 with self.entrance:
-                    request.start_async({0: np.ascontiguousarray(inputs[row : row + 1])}, share_inputs=True)
+                    request.start_async({0: inputs[row : row + 1]}, share_inputs=True)
             while running:
                 results.append(self._result(running))
         finally:
-            for request in running:
-                request.cancel()
+            for request in running:  # of a batch of which one has failed
+                with contextlib.suppress(RuntimeError):
+                    request.cancel()
+                    request.wait()
                 self.requests.put(request)
         return results
 

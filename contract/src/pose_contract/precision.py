@@ -25,10 +25,9 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
     Raises:
         UsageError: a precision that the engine, or the CPU, does not compute in.
     """
-    if requested not in ("auto", *CAN.get(engine, ("fp32",))):
-        reason = (
-            f"--precision {requested}: the {engine} engine computes in {' and '.join(CAN.get(engine, ('fp32',)))} only"
-        )
+    able = CAN.get(engine, ("fp32",))
+    if requested not in ("auto", *able):
+        reason = f"--precision {requested}: the {engine} engine computes in {' and '.join(able)} only"
         raise UsageError(reason, "give --engine openvino, or --precision fp32")
     if requested == "bf16" and not (engine == "torch" and may_have_cuda()) and not has_bf16():
         raise UsageError("--precision bf16: this CPU has no bf16 arithmetic", "give --precision fp32 or auto")

@@ -13,7 +13,6 @@ from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.skeletons import Skeleton, skeleton_for
-from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
@@ -88,12 +87,7 @@ def plan_estimator(
         note = "embedded lite weights"
         if weights == "auto":
             note += " (the published ones are better and not fetched: make weights)"
-    shape = config.MODEL.model_dump(
-        mode="json",
-        include={"NAME", "NUM_JOINTS", "IMAGE_SIZE", "HEATMAP_SIZE", "EXTRA"},
-        exclude={"EXTRA": {"PRETRAINED_LAYERS"}},
-    )
-    network_sha256 = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+    network_sha256 = _network_sha256(config)
     weights_sha256 = sha256_of(path)
     chosen, why = choose_engine(engine, device)
     arithmetic, why_arithmetic = choose_precision(precision, chosen, weights_sha256)
@@ -113,6 +107,16 @@ def plan_estimator(
     )
 
 
+def _network_sha256(config: HrnConfig) -> str:
+    """Of all in MODEL that makes the network what it is, but for the weights."""
+    shape = config.MODEL.model_dump(
+        mode="json",
+        include={"NAME", "NUM_JOINTS", "IMAGE_SIZE", "HEATMAP_SIZE", "EXTRA"},
+        exclude={"EXTRA": {"PRETRAINED_LAYERS"}},
+    )
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+
+
 def _load(
     config: HrnConfig, weights: Path, device: Device, key: str | None, precision: Precision, samples: Samples
 ) -> PoseEstimator:
@@ -128,7 +132,6 @@ def _load(
 
 
 def _load_torch(config: HrnConfig, weights: Path, device: Device, precision: Precision) -> TorchEstimator:
-    keep_freed_memory()
     from hrn_stage.engines.torch import load_estimator
 
     return load_estimator(config.MODEL, weights, device, precision)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
@@ -94,7 +93,6 @@ def _load(
 
         return load_detector(network, weights, person, device, precision, samples)
     if engine == "torch":
-        keep_freed_memory()
         from yolo_stage.engines import torch as by_torch
 
         return by_torch.load_detector(network, weights, person, device, precision)

@@ -66,8 +66,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.skeletons import skeleton_for
     from hrn_stage.training.datasets import read_samples
+    from pose_contract.allocator import keep_freed_memory
     from pose_contract.storage import write_bytes
 
+    keep_freed_memory()
     config = read_config(args.cfg, args.opts)
     skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
     samples = read_samples(config, config.DATASET.TEST_SET)

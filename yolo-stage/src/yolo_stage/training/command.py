@@ -96,12 +96,14 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from pose_contract.allocator import keep_freed_memory
     from pose_contract.storage import write_bytes
     from yolo_stage.evaluation import measure, sample_inputs
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import ModelOptions
     from yolo_stage.training.labels import read_labels
 
+    keep_freed_memory()
     plan = plan_detector(
         ModelOptions(
             model_def=args.model_def,
