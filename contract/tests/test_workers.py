@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pose_contract.workers import Backlog, map_ahead, threads, worker_count
+from pose_contract.workers import Backlog, BatchSize, map_ahead, threads, worker_count
 
 
 def test_nothing_gives_nothing() -> None:
@@ -131,3 +131,26 @@ def test_what_is_no_longer_wanted_is_not_begun() -> None:
 def test_zero_workers_means_one_per_core() -> None:
     assert worker_count(5) == 5
     assert worker_count(0) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "seconds", "size"),
+    [
+        (2, 0.6, 2),  # a large network: no fewer than there are cores
+        (2, 0.04, 5),
+        (2, 0.01, 8),  # a small one: no more than the memory is meant to hold
+        (2, 0.0, 8),
+        (8, 0.16, 5),
+    ],
+)
+def test_a_batch_is_as_large_as_a_tenth_of_a_second_asks_for(inputs: int, seconds: float, size: int) -> None:
+    batch = BatchSize(2, 8)
+    assert batch.now == 2, "the first one is small, so that the first picture comes soon"
+    batch.took(inputs, seconds)
+    assert batch.now == size
+
+
+def test_a_batch_size_that_was_asked_for_stays() -> None:
+    batch = BatchSize(4, 4)
+    batch.took(4, 0.0001)
+    assert batch.now == 4

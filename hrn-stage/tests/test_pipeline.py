@@ -335,11 +335,11 @@ def test_an_engine_that_asks_for_many_people_gets_them_without_padding(workspace
     run(workspace, config=config)
     estimator = MarkerEstimator(fixed_batch=False)
     options = EstimateOptions(other, config, quiet=True)
-    estimate_poses(options, plan_with(estimator, config, at_once=3))
+    estimate_poses(options, plan_with(estimator, config, at_once=(3, 3)))
     assert estimator.batch_sizes == [3]
     asked = MarkerEstimator(fixed_batch=False)
     again = EstimateOptions(other, config, quiet=True, batch_size=2, overwrite=True)
-    estimate_poses(again, plan_with(asked, config, at_once=3))
+    estimate_poses(again, plan_with(asked, config, at_once=(3, 3)))
     assert asked.batch_sizes == [2, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
 

@@ -22,6 +22,7 @@ from story import annot_of, run
 from pose_contract.errors import UsageError
 from pose_contract.images import Picture, decode_image, read_image
 from pose_contract.testing import workspace_bytes
+from pose_contract.workers import AHEAD
 from pose_contract.workspace import Workspace
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people
@@ -94,7 +95,7 @@ def test_the_network_is_loaded_once_and_only_when_it_is_needed(workspace: Worksp
 
 
 def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory stays flat however many images there are: workers + batch_size of them wait, and one more is taken."""
+    """Memory stays flat however many images there are."""
     for number in range(20):
         shutil.copy(workspace.root / "images/a.jpg", workspace.root / f"images/n{number}.jpg")
     decoded: list[int] = []
@@ -107,7 +108,7 @@ def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.
     detector = SlowDetector(watched=lambda: len(decoded))
     run(workspace, detector, n_cpu=2, batch_size=2)
     assert len(detector.noted) == 12
-    this_batch, next_batch, ahead = 2, 2, 2 + 2
+    this_batch, next_batch, ahead = 2, 2, AHEAD * 2
     assert all(noted - 2 * before <= this_batch + next_batch + ahead for before, noted in enumerate(detector.noted))
 
 
@@ -142,13 +143,24 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
     shutil.copytree(workspace.root, other.root)
     run(workspace)
     detector = ColourDetector(fixed_batch=False)
-    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=2))
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=(2, 2)))
     assert detector.batch_sizes == [2, 1]
     asked = ColourDetector(fixed_batch=False)
     again = DetectOptions(workspace=other, quiet=True, batch_size=1, overwrite=True)
-    detect_people(again, plan_with(asked, at_once=2))
+    detect_people(again, plan_with(asked, at_once=(2, 2)))
     assert asked.batch_sizes == [1, 1, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
+
+
+def test_large_pictures_do_not_wait_for_each_other_in_memory(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yolo_stage.pipeline.PIXELS_AT_ONCE", 240 * 160)
+    options = DetectOptions(workspace=workspace, quiet=True, overwrite=True)
+    for fixed_batch, sizes in ((False, [1, 1, 1]), (True, [3])):  # a GPU's batches must not change their shape
+        detector = ColourDetector(fixed_batch=fixed_batch)
+        detect_people(options, plan_with(detector, at_once=(3, 3)))
+        assert detector.batch_sizes == sizes
 
 
 def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
@@ -158,7 +170,7 @@ def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
     shutil.copytree(workspace.root, other.root)
     run(workspace)
     detector = SlowDetector(fixed_batch=False)
-    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=1, batches_at_once=2))
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=(1, 1), batches_at_once=2))
     assert detector.batch_sizes == [1, 1, 1]
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
 
@@ -168,4 +180,4 @@ def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
     monkeypatch.setattr(detector, "detect", fail)
     again = DetectOptions(workspace=other, quiet=True, overwrite=True)
     with pytest.raises(RuntimeError, match="the device is gone"):
-        detect_people(again, plan_with(detector, at_once=1, batches_at_once=2))
+        detect_people(again, plan_with(detector, at_once=(1, 1), batches_at_once=2))

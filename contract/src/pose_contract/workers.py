@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 TURN_SECONDS = 0.0005
+AHEAD = 3  # inputs per worker that are begun before anyone takes them
+BATCH_SECONDS = 0.1
 WRITERS = 8  # threads that wait for the disk: their fsyncs share the disk's commits
 
 
@@ -54,6 +56,22 @@ def map_ahead(
     finally:
         for future in begun:
             future.cancel()
+
+
+class BatchSize:
+    """How many inputs make a batch, between two bounds: as many as take the network a tenth of a second.
+
+    Every batch costs its way there and back, so a fast network wants many at a time; with a slow one the first
+    results would come late.
+    """
+
+    def __init__(self, fewest: int, most: int) -> None:
+        self.now = fewest
+        self._fewest, self._most = fewest, most
+
+    def took(self, inputs: int, seconds: float) -> None:
+        """Learns from a batch that has gone through the network."""
+        self.now = max(self._fewest, min(self._most, int(inputs * BATCH_SECONDS / max(seconds, 1e-6))))
 
 
 class Backlog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -35,7 +36,7 @@ from pose_contract.storage import (
     sweep_temporaries,
     write_bytes,
 )
-from pose_contract.workers import WRITERS, Backlog, map_ahead, take_short_turns, threads, worker_count
+from pose_contract.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import Workspace
 
 Row = tuple[Gathering, int]  # an image, and which of its people
@@ -134,7 +135,9 @@ class _Run:
         )
         self._estimator: PoseEstimator | None = None
         self._names: Sequence[str] = ()
-        self._batch_size = options.batch_size or max(options.people_per_batch, plan.at_once)
+        asked = options.people_per_batch
+        fewest, most = (asked, asked) if options.batch_size else (max(asked, wanted) for wanted in plan.at_once)
+        self._batch_size = BatchSize(fewest, most)
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs, and writers wait for the disk."""
@@ -144,7 +147,7 @@ class _Run:
         workers, under_way = min(worker_count(0), self._plan.config.WORKERS or 1), self._plan.batches_at_once
         with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
             self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
-            examined = map_ahead(pool, self._intake.examine, names, workers + self._batch_size)
+            examined = map_ahead(pool, self._intake.examine, names, AHEAD * workers)
             # One batch more than run waits, so that the network never does.
             for batch, estimated in map_ahead(network, self._estimate, self._batches(examined), under_way + 1):
                 self._gather(batch, estimated)
@@ -154,7 +157,6 @@ class _Run:
     def _batches(self, examined: Iterable[Gathering | Redraw | Settled]) -> Iterator[list[Row]]:
         """Gathers whom the network is to see; what need not go through it is dealt with on the way."""
         waiting: deque[Row] = deque()
-        size = self._batch_size
         for image in examined:
             if isinstance(image, Settled):
                 self._log.settle(self._workspace.image_file(image.name), image)
@@ -167,7 +169,7 @@ class _Run:
                     self._estimator = self._plan.load(self._samples)
                     self._log.device = self._estimator.device
                 waiting.extend((image, index) for index in range(len(image.people)))
-            while len(waiting) >= size:
+            while len(waiting) >= (size := self._batch_size.now):
                 yield [waiting.popleft() for _ in range(size)]
         if waiting:
             yield list(waiting)
@@ -177,7 +179,10 @@ class _Run:
         assert self._estimator is not None, "it is loaded before the first batch"
         people = [image.people[index] for image, index in batch]
         config, skeleton = self._plan.config, self._plan.skeleton
-        return batch, estimate_people(people, self._estimator, config, skeleton, self._batch_size)
+        begun = time.perf_counter()
+        estimated = estimate_people(people, self._estimator, config, skeleton, self._batch_size.now)
+        self._batch_size.took(len(batch), time.perf_counter() - begun)
+        return batch, estimated
 
     def _gather(self, batch: Sequence[Row], estimated: Estimated) -> None:
         """Gives the people back to their images; those that are complete are drawn."""

@@ -21,15 +21,15 @@ MODELS = Path(__file__).parent / "models"
 LITE = MODELS / "lite"
 DEFAULT_MODEL = "yolov3"
 DEFAULT_CONF_THRES = 0.5
-MOST_AT_ONCE = 16  # pictures wait for each other in memory
+MOST_AT_ONCE = 8  # pictures wait for each other in memory
 
 
 @dataclass(frozen=True)
 class DetectorPlan:
     """A detector that can be loaded, and all that its results depend on.
 
-    It wants `at_once` images at a time, and may be given `batches_at_once` from as many threads. `load` takes what
-    gives some of the run's network inputs, for int8 to be calibrated on.
+    It wants `at_once` images at a time, the fewest and the most, and may be given `batches_at_once` from as many
+    threads. `load` takes what gives some of the run's network inputs, for int8 to be calibrated on.
     """
 
     model: str
@@ -42,7 +42,7 @@ class DetectorPlan:
     why: str
     precision: str
     load: Callable[[Samples], Detector]
-    at_once: int = 1
+    at_once: tuple[int, int] = (1, 1)
     batches_at_once: int = 1
 
 
@@ -74,7 +74,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
         precision=precision,
         load=lambda samples: _load(engine, network, weights, person, options.device, precision, samples),
-        at_once=min(MOST_AT_ONCE, worker_count(0)) if engine == "openvino" else 1,
+        at_once=(min(MOST_AT_ONCE, worker_count(0)), MOST_AT_ONCE) if engine == "openvino" else (1, 1),
         batches_at_once=2 if engine == "openvino" else 1,
     )
 

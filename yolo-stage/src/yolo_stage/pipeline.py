@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from pose_contract.runs import SeenFiles, locked
 from pose_contract.storage import NumberedFiles, remove_file, sweep_temporaries
-from pose_contract.workers import WRITERS, Backlog, map_ahead, take_short_turns, threads, worker_count
+from pose_contract.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import colliding_names, list_images
 from yolo_stage import STAGE, __version__
 from yolo_stage.detector import Detector
@@ -28,6 +29,7 @@ from yolo_stage.people import Selection, choose_people, people_records
 from yolo_stage.results import draw_results, name_cuts, remove_stale, write_results
 
 CALIBRATION = 160  # images at most that int8 is calibrated and measured on
+PIXELS_AT_ONCE = 8_000_000  # of the pictures that wait for each other in a batch
 
 
 def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
@@ -114,7 +116,8 @@ class _Run:
         )
         self._detector: Detector | None = None
         self._names: Sequence[str] = ()
-        self._batch_size = options.batch_size or plan.at_once
+        asked = options.batch_size
+        self._batch_size = BatchSize(asked, asked) if asked else BatchSize(*plan.at_once)
 
     def over(self, names: Sequence[str]) -> None:
         """Workers decode ahead and draw behind while the network runs, and writers wait for the disk."""
@@ -124,7 +127,7 @@ class _Run:
         workers, under_way = worker_count(self._options.n_cpu), self._plan.batches_at_once
         with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
             self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
-            examined = map_ahead(pool, self._intake.examine, self._without_collisions(), workers + self._batch_size)
+            examined = map_ahead(pool, self._intake.examine, self._without_collisions(), AHEAD * workers)
             # One batch more than run waits, so that the network never does.
             for batch, candidates in map_ahead(network, self._detect, self._batches(examined), under_way + 1):
                 for image, rows in zip(batch, candidates, strict=False):
@@ -153,20 +156,30 @@ class _Run:
                 self._detector = self._plan.load(self._samples)
                 self._log.device = self._detector.device
             batch.append(image)
-            if len(batch) == self._batch_size:
+            if self._is_full(batch):
                 yield batch
                 batch = []
         if batch:
             yield batch
 
+    def _is_full(self, batch: Sequence[Decoded]) -> bool:
+        assert self._detector is not None, "it is loaded before the first image is put into a batch"
+        pixels = sum(image.mapping.width * image.mapping.height for image in batch)
+        too_many = pixels >= PIXELS_AT_ONCE and not self._detector.fixed_batch
+        return len(batch) >= self._batch_size.now or too_many
+
     def _detect(self, batch: list[Decoded]) -> tuple[list[Decoded], list[NDArray[np.float32]]]:
         """Runs the network on one batch, padded where its size must not change."""
         assert self._detector is not None, "it is loaded before the first batch"
         size = self._plan.input_size
-        inputs = np.zeros((self._batch_size if self._detector.fixed_batch else len(batch), 3, size, size), np.float32)
+        rows = self._batch_size.now if self._detector.fixed_batch else len(batch)
+        inputs = np.zeros((rows, 3, size, size), np.float32)
         for row, image in enumerate(batch):
             inputs[row] = image.network_input
-        return batch, self._detector.detect(inputs)
+        begun = time.perf_counter()
+        candidates = self._detector.detect(inputs)
+        self._batch_size.took(len(batch), time.perf_counter() - begun)
+        return batch, candidates
 
     def _samples(self) -> Iterator[NDArray[np.float32]]:
         """Network inputs of some images, spread over the run, for int8 to be calibrated on."""
