@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 TURN_SECONDS = 0.0005
-AHEAD = 3  # inputs per worker that are begun before anyone takes them
+AHEAD = 2  # inputs per worker that are begun before anyone takes them
 BATCH_SECONDS = 0.1
 WRITERS = 8  # threads that wait for the disk: their fsyncs share the disk's commits
 
