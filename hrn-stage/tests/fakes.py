@@ -38,6 +38,7 @@ class MarkerEstimator:
     device: str = "cpu"
     precision: str = "fp32"
     fixed_batch: bool = True
+    at_once: tuple[int, int] = (1, 1)
     batch_sizes: list[int] = field(default_factory=list)
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

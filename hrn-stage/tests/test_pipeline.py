@@ -333,13 +333,13 @@ def test_an_engine_that_asks_for_many_people_gets_them_without_padding(workspace
     shutil.copytree(workspace.root, other.root)
     config = config_with()
     run(workspace, config=config)
-    estimator = MarkerEstimator(fixed_batch=False)
+    estimator = MarkerEstimator(fixed_batch=False, at_once=(3, 3))
     options = EstimateOptions(other, config, quiet=True)
-    estimate_poses(options, plan_with(estimator, config, at_once=(3, 3)))
+    estimate_poses(options, plan_with(estimator, config))
     assert estimator.batch_sizes == [3]
-    asked = MarkerEstimator(fixed_batch=False)
+    asked = MarkerEstimator(fixed_batch=False, at_once=(3, 3))
     again = EstimateOptions(other, config, quiet=True, batch_size=2, overwrite=True)
-    estimate_poses(again, plan_with(asked, config, at_once=(3, 3)))
+    estimate_poses(again, plan_with(asked, config))
     assert asked.batch_sizes == [2, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
 

@@ -24,6 +24,7 @@ class ColourDetector:
     device: str = "cpu"
     precision: str = "fp32"
     fixed_batch: bool = True
+    at_once: tuple[int, int] = (1, 1)
     input_size: int = SIZE
     batch_sizes: list[int] = field(default_factory=list)
 

@@ -142,12 +142,12 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
     other = Workspace(tmp_path / "other")
     shutil.copytree(workspace.root, other.root)
     run(workspace)
-    detector = ColourDetector(fixed_batch=False)
-    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=(2, 2)))
+    detector = ColourDetector(fixed_batch=False, at_once=(2, 2))
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector))
     assert detector.batch_sizes == [2, 1]
-    asked = ColourDetector(fixed_batch=False)
+    asked = ColourDetector(fixed_batch=False, at_once=(2, 2))
     again = DetectOptions(workspace=other, quiet=True, batch_size=1, overwrite=True)
-    detect_people(again, plan_with(asked, at_once=(2, 2)))
+    detect_people(again, plan_with(asked))
     assert asked.batch_sizes == [1, 1, 1], "who gives a batch size gets it"
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
 
@@ -158,8 +158,8 @@ def test_large_pictures_do_not_wait_for_each_other_in_memory(
     monkeypatch.setattr("yolo_stage.pipeline.PIXELS_AT_ONCE", 240 * 160)
     options = DetectOptions(workspace=workspace, quiet=True, overwrite=True)
     for fixed_batch, sizes in ((False, [1, 1, 1]), (True, [3])):  # a GPU's batches must not change their shape
-        detector = ColourDetector(fixed_batch=fixed_batch)
-        detect_people(options, plan_with(detector, at_once=(3, 3)))
+        detector = ColourDetector(fixed_batch=fixed_batch, at_once=(3, 3))
+        detect_people(options, plan_with(detector))
         assert detector.batch_sizes == sizes
 
 
@@ -170,7 +170,7 @@ def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
     shutil.copytree(workspace.root, other.root)
     run(workspace)
     detector = SlowDetector(fixed_batch=False)
-    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, at_once=(1, 1), batches_at_once=2))
+    detect_people(DetectOptions(workspace=other, quiet=True), plan_with(detector, batches_at_once=2))
     assert detector.batch_sizes == [1, 1, 1]
     assert workspace_bytes(workspace.root) == workspace_bytes(other.root)
 
@@ -180,4 +180,4 @@ def test_two_batches_under_way_give_the_same_bytes_and_an_error_ends_the_run(
     monkeypatch.setattr(detector, "detect", fail)
     again = DetectOptions(workspace=other, quiet=True, overwrite=True)
     with pytest.raises(RuntimeError, match="the device is gone"):
-        detect_people(again, plan_with(detector, at_once=(1, 1), batches_at_once=2))
+        detect_people(again, plan_with(detector, batches_at_once=2))

@@ -27,5 +27,9 @@ class PoseEstimator(Protocol):
     def fixed_batch(self) -> bool:
         """Whether a batch's size changes its numbers or costs time, so that all should be alike."""
 
+    @property
+    def at_once(self) -> tuple[int, int]:
+        """How many people it wants at a time: the fewest and the most; the YAML may ask for more."""
+
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalised inputs [N, 3, H, W] -> heatmaps [N, J, h, w]; the same bytes for the same batch."""

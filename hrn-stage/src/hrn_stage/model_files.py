@@ -25,23 +25,20 @@ from pose_contract.weights import (
     stand_in,
     weights_folder,
 )
-from pose_contract.workers import worker_count
 
 if TYPE_CHECKING:
     from hrn_stage.engines.torch import TorchEstimator
 
 Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
-MOST_AT_ONCE = 16  # people wait for each other in memory
 
 
 @dataclass(frozen=True)
 class EstimatorPlan:
     """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
 
-    The network wants `at_once` people at a time, the fewest and the most, and may be given `batches_at_once` from as
-    many threads.
-    `load` takes what gives some of the run's network inputs, for int8 to be calibrated on.
+    The network may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network
+    inputs, for int8 to be calibrated on.
     """
 
     config: HrnConfig
@@ -53,7 +50,6 @@ class EstimatorPlan:
     why: str
     precision: str
     load: Callable[[Samples], PoseEstimator]
-    at_once: tuple[int, int] = (1, 1)
     batches_at_once: int = 1
 
 
@@ -103,7 +99,6 @@ def plan_estimator(
         why=f"{note}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
         precision=arithmetic,
         load=lambda samples: _load(config, path, device, key if chosen == "openvino" else None, arithmetic, samples),
-        at_once=(min(MOST_AT_ONCE, worker_count(0)), MOST_AT_ONCE) if chosen == "openvino" else (1, 1),
         batches_at_once=2 if chosen == "openvino" else 1,
     )
 

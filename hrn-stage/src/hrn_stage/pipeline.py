@@ -135,9 +135,7 @@ class _Run:
         )
         self._estimator: PoseEstimator | None = None
         self._names: Sequence[str] = ()
-        asked = options.people_per_batch
-        fewest, most = (asked, asked) if options.batch_size else (max(asked, wanted) for wanted in plan.at_once)
-        self._batch_size = BatchSize(fewest, most)
+        self._batch_size = BatchSize(1, 1)
 
     def over(self, names: Sequence[str]) -> None:
         """Workers warp cuts ahead and draw behind while the network runs, and writers wait for the disk."""
@@ -166,13 +164,20 @@ class _Run:
                 self._drawing.submit(self._draw, image)
             else:
                 if self._estimator is None:
-                    self._estimator = self._plan.load(self._samples)
-                    self._log.device = self._estimator.device
+                    self._estimator = self._load()
                 waiting.extend((image, index) for index in range(len(image.people)))
             while len(waiting) >= (size := self._batch_size.now):
                 yield [waiting.popleft() for _ in range(size)]
         if waiting:
             yield list(waiting)
+
+    def _load(self) -> PoseEstimator:
+        estimator = self._plan.load(self._samples)
+        asked = self._options.people_per_batch
+        wanted = (0, 0) if self._options.batch_size else estimator.at_once
+        self._batch_size = BatchSize(*(max(asked, people) for people in wanted))
+        self._log.device = estimator.device
+        return estimator
 
     def _estimate(self, batch: list[Row]) -> tuple[list[Row], Estimated]:
         """Runs the network on one batch of people."""

@@ -31,6 +31,10 @@ class Detector(Protocol):
         """Whether a batch's size changes its numbers or costs time, so that all should be alike."""
 
     @property
+    def at_once(self) -> tuple[int, int]:
+        """How many images it wants at a time: the fewest and the most."""
+
+    @property
     def input_size(self) -> int:
         """Side S of the square input in pixels."""
 

@@ -11,7 +11,6 @@ from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.int8 import Samples
 from pose_contract.precision import Precision, choose_precision
 from pose_contract.weights import is_there, missing_weights_error, sha256_of, weights_folder
-from pose_contract.workers import worker_count
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine
@@ -21,15 +20,14 @@ MODELS = Path(__file__).parent / "models"
 LITE = MODELS / "lite"
 DEFAULT_MODEL = "yolov3"
 DEFAULT_CONF_THRES = 0.5
-MOST_AT_ONCE = 8  # pictures wait for each other in memory
 
 
 @dataclass(frozen=True)
 class DetectorPlan:
     """A detector that can be loaded, and all that its results depend on.
 
-    It wants `at_once` images at a time, the fewest and the most, and may be given `batches_at_once` from as many
-    threads. `load` takes what gives some of the run's network inputs, for int8 to be calibrated on.
+    It may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network inputs,
+    for int8 to be calibrated on.
     """
 
     model: str
@@ -42,7 +40,6 @@ class DetectorPlan:
     why: str
     precision: str
     load: Callable[[Samples], Detector]
-    at_once: tuple[int, int] = (1, 1)
     batches_at_once: int = 1
 
 
@@ -74,7 +71,6 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
         precision=precision,
         load=lambda samples: _load(engine, network, weights, person, options.device, precision, samples),
-        at_once=(min(MOST_AT_ONCE, worker_count(0)), MOST_AT_ONCE) if engine == "openvino" else (1, 1),
         batches_at_once=2 if engine == "openvino" else 1,
     )
 

@@ -116,8 +116,7 @@ class _Run:
         )
         self._detector: Detector | None = None
         self._names: Sequence[str] = ()
-        asked = options.batch_size
-        self._batch_size = BatchSize(asked, asked) if asked else BatchSize(*plan.at_once)
+        self._batch_size = BatchSize(1, 1)
 
     def over(self, names: Sequence[str]) -> None:
         """Workers decode ahead and draw behind while the network runs, and writers wait for the disk."""
@@ -153,14 +152,20 @@ class _Run:
                 self._drawing.submit(self._draw_corrected, image)
                 continue
             if self._detector is None:
-                self._detector = self._plan.load(self._samples)
-                self._log.device = self._detector.device
+                self._detector = self._load()
             batch.append(image)
             if self._is_full(batch):
                 yield batch
                 batch = []
         if batch:
             yield batch
+
+    def _load(self) -> Detector:
+        detector = self._plan.load(self._samples)
+        asked = self._options.batch_size
+        self._batch_size = BatchSize(*((asked, asked) if asked else detector.at_once))
+        self._log.device = detector.device
+        return detector
 
     def _is_full(self, batch: Sequence[Decoded]) -> bool:
         assert self._detector is not None, "it is loaded before the first image is put into a batch"

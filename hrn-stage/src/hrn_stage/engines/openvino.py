@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from pose_contract.int8 import Outputs, Samples, quantized_model
 from pose_contract.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
 from pose_contract.precision import Precision
 from pose_contract.records import SURE_SCORE
+from pose_contract.workers import worker_count
 
+_MOST_AT_ONCE = 16  # people wait for each other in memory
 _CONVERSION = "2"  # raised when the conversion changes, so that cached graphs of old versions are not taken
 
 
@@ -30,6 +32,7 @@ class OpenVinoEstimator:
     precision: str
     name: str = "openvino"
     fixed_batch: bool = False
+    at_once: tuple[int, int] = field(default_factory=lambda: (min(_MOST_AT_ONCE, worker_count(0)), _MOST_AT_ONCE))
     device: str = "cpu"
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

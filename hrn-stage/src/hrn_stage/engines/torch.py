@@ -29,6 +29,7 @@ class TorchEstimator:
     device: str
     name: str = "torch"
     fixed_batch: bool = True
+    at_once: tuple[int, int] = (1, 1)
     precision: str = "fp32"
 
     def heatmaps(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ class OpenCvDetector:
     input_size: int
     name: str = "opencv"
     fixed_batch: bool = True
+    at_once: tuple[int, int] = (1, 1)
     device: str = "cpu"
     precision: str = "fp32"
 

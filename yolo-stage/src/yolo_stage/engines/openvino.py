@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pose_contract.int8 import Outputs, Samples, quantized_model
 from pose_contract.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
 from pose_contract.precision import Precision
 from pose_contract.weights import sha256_of
+from pose_contract.workers import worker_count
 from yolo_stage.boxes import iou_matrix
 from yolo_stage.cfg_layers import Layer, padding
 from yolo_stage.darknet import DarknetNetwork, read_parameters
@@ -26,6 +27,7 @@ from yolo_stage.nms import nms
 _GRAPH = "1"  # raised when `build_graph` changes, so that cached graphs of old versions are not taken
 _EPSILON = 1e-5  # what Darknet and pytorchyolo add to a variance
 _LEAK = 0.1
+_MOST_AT_ONCE = 8  # pictures wait for each other in memory
 _SURE = 0.5  # score and IoU of boxes that are compared
 
 
@@ -40,6 +42,7 @@ class OpenVinoDetector:
     precision: str
     name: str = "openvino"
     fixed_batch: bool = False
+    at_once: tuple[int, int] = field(default_factory=lambda: (min(_MOST_AT_ONCE, worker_count(0)), _MOST_AT_ONCE))
     device: str = "cpu"
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -36,6 +36,7 @@ _TRAINING_KEYS = {
     "steps": "0",
     "scales": "1",
 }
+_AT_ONCE_ON_A_GPU = 8
 _FIVE_INTEGERS = np.array([0, 2, 0, 0, 0], "<i4").tobytes()
 _OTHER_CFG = "give the cfg that the checkpoint was trained with by --model_def"
 
@@ -52,18 +53,31 @@ class TorchDetector:
     fixed_batch: bool = True
     precision: str = "fp32"
 
+    @property
+    def at_once(self) -> tuple[int, int]:
+        """See `Detector.at_once`."""
+        images = _AT_ONCE_ON_A_GPU if self.device == "cuda" else 1
+        return images, images
+
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """See `Detector.detect`."""
+        """See `Detector.detect`. Raises UsageError where the batch does not fit into the GPU's memory."""
         # TF32 would round the products to 10 bits, benchmarking pick another algorithm from run to run.
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         rounded = torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
-        with torch.inference_mode(), exact, rounded:
-            inputs = torch.from_numpy(np.ascontiguousarray(batch))
-            if self.device == "cuda":
-                inputs = inputs.pin_memory()  # from elsewhere the copy would make this thread wait
-            rows = self.model(inputs.to(self.device, non_blocking=True))
-            scores = (rows[..., 4] * rows[..., 5 + self.person_class]).cpu().numpy()
-            boxes = rows[..., :4].cpu().numpy()
+        try:
+            with torch.inference_mode(), exact, rounded:
+                inputs = torch.from_numpy(np.ascontiguousarray(batch))
+                if self.device == "cuda":
+                    inputs = inputs.pin_memory()  # from elsewhere the copy would make this thread wait
+                inputs = inputs.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+                rows = self.model(inputs)
+                scores = (rows[..., 4] * rows[..., 5 + self.person_class]).cpu().numpy()
+                boxes = rows[..., :4].cpu().numpy()
+        except torch.cuda.OutOfMemoryError:
+            raise UsageError(
+                f"a batch of {len(batch)} does not fit into the GPU's memory",
+                "give a smaller --batch_size, or --device cpu",
+            ) from None
         return [candidate_rows(*image) for image in zip(boxes, scores, strict=True)]
 
 
@@ -84,6 +98,9 @@ def load_detector(
     model = build_model(network)
     load_weights(model, network, weights)
     _fuse_batch_norms(model.eval())
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):  # what the CPU's and the GPU's convolutions work in
+            layer.to(memory_format=torch.channels_last)
     for layer in model.yolo_layers:
         layer.register_forward_pre_hook(_in_full)
     return TorchDetector(model.to(device), person_class, network.input_size, device, precision=precision)
