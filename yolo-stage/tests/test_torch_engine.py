@@ -36,7 +36,7 @@ def test_batch_norms_are_folded_and_bf16_boxes_stay_near(network_of: NetworkOf, 
 
 def test_convolutions_work_in_channels_last(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
     network = network_of(small_cfg)
-    weights = write_weights(tmp_path / "a.weights", random_parameters(network))
+    weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     detector = torch_engine.load_detector(network, weights, 0, "cpu")
     assert isinstance(detector, torch_engine.TorchDetector)
     seen = []
@@ -69,7 +69,7 @@ def test_a_gpu_wants_batches_of_one_shape(device: str, at_once: tuple[int, int])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_the_gpu_finds_the_same_boxes(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
     network = network_of(small_cfg)
-    weights = write_weights(tmp_path / "a.weights", random_parameters(network))
+    weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     pictures = np.random.default_rng(1).uniform(0, 1, (2, 3, 64, 64)).astype(np.float32)
     by_cpu, by_gpu = (torch_engine.load_detector(network, weights, 0, device) for device in ("cpu", "auto"))
     assert by_gpu.device == "cuda"
