@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hrn_stage.config import read_config
 from hrn_stage.config_keys import ModelConfig
+from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.engines.openvino import load_estimator
 from hrn_stage.engines.torch import TorchEstimator
 from hrn_stage.estimator import PoseEstimator
@@ -31,36 +32,46 @@ from pose_contract.precision import Precision, has_bf16
 MANY = 8
 
 
-def made_up(model: ModelConfig) -> TorchEstimator:
-    """The network with parameters that keep activations in range, as the torch engine runs it."""
+def made_up(model: ModelConfig) -> torch.nn.Module:
+    """The network with parameters that keep activations in range."""
     torch.manual_seed(0)
     network = build_network(model)
     initialise(network, published=False)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.reset_running_stats()
-    network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return TorchEstimator(network, "cpu")
+    return network.eval().requires_grad_(False)
+
+
+def as_loaded(model: ModelConfig) -> TorchEstimator:
+    """That network as the torch engine makes it ready."""
+    network = made_up(model)
+    fuse_batch_norms(network)
+    return TorchEstimator(network.to(memory_format=torch.channels_last), "cpu")
 
 
 def candidates(model: ModelConfig, key: str, precisions: Sequence[Precision]) -> tuple[float, list[Candidate]]:
-    """Operations per crop, and the engines, eager PyTorch at batch 1 first."""
+    """Operations per crop, and the engines; first the network as it was published, one crop at a time."""
     width, height = model.IMAGE_SIZE
     rng = np.random.default_rng(1)
     crops = rng.standard_normal((MANY, 3, height, width), np.float32)
-    eager = made_up(model)
+    published, loaded = made_up(model), as_loaded(model)
 
     def candidate(estimator: PoseEstimator, batch: int) -> Candidate:
         return Candidate(estimator.name, estimator.precision, batch, lambda: estimator.heatmaps(crops[:batch]))
 
+    def eager() -> object:
+        with torch.no_grad():
+            return published(torch.from_numpy(crops[:1]))
+
     with FlopCounterMode(display=False) as counter:
-        eager.heatmaps(crops[:1])
-    found = [candidate(eager, 1), candidate(eager, MANY)]
+        eager()
+    found = [Candidate("eager", "fp32", 1, eager), candidate(loaded, 1), candidate(loaded, MANY)]
     samples = [rng.standard_normal((1, 3, height, width), np.float32) for _ in range(2 * FEWEST)]
     for precision in precisions:
         if precision != "bf16" or has_bf16():
-            loaded = load_estimator(model, f"bench-{key}", lambda: eager.network, precision, lambda: samples)
-            found.append(candidate(loaded, MANY))
+            converted = load_estimator(model, f"bench-{key}", lambda: loaded.network, precision, lambda: samples)
+            found.append(candidate(converted, MANY))
     return float(counter.get_total_flops()), found
 
 
@@ -80,7 +91,7 @@ def main(out: Path, rounds: int, seconds: float, precisions: Sequence[Precision]
 
 if __name__ == "__main__":
     if sys.argv[1].endswith(".pth"):
-        torch.save(made_up(read_config(Path(sys.argv[2])).MODEL).network.state_dict(), sys.argv[1])
+        torch.save(made_up(read_config(Path(sys.argv[2])).MODEL).state_dict(), sys.argv[1])
     else:
         yamls = [Path(name) for name in sys.argv[5:]]
         main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4].split(","), yamls)

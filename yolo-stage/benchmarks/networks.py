@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from measure import Candidate, Row, compare, write_rows
+from numpy.typing import NDArray
 
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.int8 import FEWEST
@@ -59,7 +61,7 @@ def flops(network: DarknetNetwork) -> float:
 
 
 def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Precision]) -> list[Candidate]:
-    """Eager PyTorch at batch 1 first, where it can run the network."""
+    """pytorchyolo as it is at batch 1 first, where it can run the network."""
     rng = np.random.default_rng(1)
     images = rng.uniform(0, 1, (MANY, 3, network.input_size, network.input_size)).astype(np.float32)
 
@@ -69,7 +71,7 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
     found = []
     if torch_refusal(network) is None:
         detector = by_torch.load_detector(network, weights, 0, "cpu")
-        found += [candidate(detector, 1), candidate(detector, MANY)]
+        found += [eager(network, weights, images[:1]), candidate(detector, 1), candidate(detector, MANY)]
     found.append(candidate(opencv.load_detector(network, weights, 0, "cpu"), 1))
     samples = [rng.uniform(0, 1, (1, *images.shape[1:])).astype(np.float32) for _ in range(2 * FEWEST)]
     for precision in precisions:
@@ -77,6 +79,19 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
             loaded = openvino.load_detector(network, weights, 0, "cpu", precision, lambda: samples)
             found.append(candidate(loaded, MANY))
     return found
+
+
+def eager(network: DarknetNetwork, weights: Path, image: NDArray[np.float32]) -> Candidate:
+    """pytorchyolo's own network, one image at a time, as its detect.py runs it."""
+    model = by_torch.build_model(network)
+    by_torch.load_weights(model, network, weights)
+    model.eval()
+
+    def run() -> object:
+        with torch.no_grad():
+            return model(torch.from_numpy(image))
+
+    return Candidate("eager", "fp32", 1, run)
 
 
 def main(out: Path, rounds: int, seconds: float, precisions: Sequence[Precision]) -> None:
