@@ -37,16 +37,7 @@ def _run(args: argparse.Namespace) -> int:
         "inspect": args.inspect_folder,
         "cuts": args.cut_folder,
     }
-    model = ModelOptions(
-        model_def=args.model_def,
-        weights_path=args.checkpoint_model or args.weights_path,
-        class_path=args.class_path,
-        img_size=args.img_size,
-        weights=args.weights,
-        engine=args.engine,
-        precision=args.precision,
-        device=args.device,
-    )
+    model = ModelOptions.of(vars(args) | {"weights_path": args.checkpoint_model or args.weights_path})
     options = DetectOptions(
         workspace=workspace_from_folders(args.workspace, folders),
         model=model,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace, default_root
 
 FOLDER_FLAGS = {"images": "image_folder", "annots": "annot_folder", "inspect": "inspect_folder", "cuts": "cut_folder"}
-
-
 MAX_BATCH, MAX_SIDE = 1024, 4096
 
 
@@ -27,6 +27,11 @@ class ModelOptions:
     engine: str = "auto"
     precision: str = "auto"
     device: str = "auto"
+
+    @classmethod
+    def of(cls, flags: Mapping[str, Any]) -> ModelOptions:
+        """From a command's flags, which have the same names."""
+        return cls(**{field.name: flags[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -104,18 +104,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from yolo_stage.training.labels import read_labels
 
     keep_freed_memory()
-    plan = plan_detector(
-        ModelOptions(
-            model_def=args.model_def,
-            weights_path=args.weights_path,
-            class_path=args.class_path,
-            img_size=args.img_size,
-            weights=args.weights,
-            engine=args.engine,
-            precision=args.precision,
-            device=args.device,
-        )
-    )
+    plan = plan_detector(ModelOptions.of(vars(args)))
     labelled = read_labels(args.valid, args.images, plan.person_class)
     threshold = plan.conf_thres if args.conf_thres is None else args.conf_thres
     measured = measure(labelled, plan.load(lambda: sample_inputs(labelled, plan.input_size)), threshold)
