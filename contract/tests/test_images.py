@@ -5,15 +5,17 @@ import os
 import resource
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture, encode_jpeg, read_image, read_jpeg_comment, write_jpeg
+from pose_contract.images import Picture, encode_jpeg, fitting_into_memory, read_image, read_jpeg_comment, write_jpeg
 
 ORIENTATION = 0x0112
 
@@ -165,16 +167,32 @@ def test_the_limit_is_200_megapixels(tmp_path: Path, height: int, reason: str) -
         read_image(tmp_path / "large.png")
 
 
-def test_a_picture_too_large_for_the_memory_says_so(tmp_path: Path) -> None:
-    (tmp_path / "large.png").write_bytes(png(14_000, 14_000, 8, 2, b""))
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """100 MB more than are in use."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + 100_000_000, hard))
-    try:
-        with pytest.raises(ImageError, match="does not fit into memory"):
-            read_image(tmp_path / "large.png")
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_a_picture_too_large_for_the_memory_says_so(tmp_path: Path, little_memory: None) -> None:
+    (tmp_path / "large.png").write_bytes(png(14_000, 14_000, 8, 2, b""))
+    with pytest.raises(ImageError, match="does not fit into memory"):
+        read_image(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize("tool", ["numpy", "opencv"])
+def test_work_that_does_not_fit_into_memory_is_the_pictures_failure(tool: str, little_memory: None) -> None:
+    row = np.zeros((1, 20_000, 3), np.uint8)
+    with pytest.raises(ImageError, match="does not fit into memory"), fitting_into_memory():
+        cv2.resize(row, (20_000, 20_000)) if tool == "opencv" else np.repeat(row, 20_000, axis=0)
+
+
+def test_other_faults_of_opencv_are_no_lack_of_memory() -> None:
+    with pytest.raises(cv2.error, match="empty"), fitting_into_memory():
+        cv2.cvtColor(np.zeros((0, 0, 3), np.uint8), cv2.COLOR_RGB2BGR)
 
 
 def test_a_picture_under_the_limit_but_over_pillows_is_no_bomb(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from threading import enumerate as enumerate_threads
 
@@ -25,12 +26,13 @@ from fakes import (
 from story import HEATMAP_CELL, estimated, points, poses_of, run
 
 from hrn_stage.decode import Method, decode
+from hrn_stage.draw import DrawnPose, DrawStyle, draw_poses
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
 from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from hrn_stage.skeletons import MPII16
+from hrn_stage.skeletons import MPII16, Skeleton
 from pose_contract.errors import UsageError
 from pose_contract.images import Picture, read_image, write_jpeg
 from pose_contract.records import Person
@@ -90,6 +92,27 @@ def test_final_has_the_size_of_the_original_and_the_skeleton_on_it(workspace: Wo
         assert final.shape == original.shape
         drawn = np.abs(final - original).max(axis=2) > 60
         assert drawn.any() == (name != "z.jpg")
+
+
+def test_a_picture_whose_drawing_does_not_fit_into_memory_stops_no_other(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(picture: Picture, poses: Sequence[DrawnPose], skeleton: Skeleton, style: DrawStyle) -> Picture:
+        if len(poses) == 2:
+            raise MemoryError
+        return draw_poses(picture, poses, skeleton, style)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hrn_stage.pictures.draw_poses", draw)
+        report = run(workspace)
+        assert [(failure.file, failure.reason) for failure in report.failures] == [
+            ("images/a.jpg", "does not fit into memory")
+        ]
+        assert report.counts.processed == 2 and not (workspace.root / "output/poses/a.json").exists()
+    assert run(workspace).counts.processed == 1, "the next run tries it again"
+    (workspace.root / "final/a.jpg").unlink()
+    monkeypatch.setattr("hrn_stage.pictures.draw_poses", draw)
+    assert [failure.file for failure in run(workspace).failures] == ["images/a.jpg"], "so it is when it is drawn anew"
 
 
 def test_no_annots_means_run_yolo_first(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from pose_contract.images import Picture, decode_image, read_image
 from pose_contract.testing import workspace_bytes
 from pose_contract.workers import AHEAD
 from pose_contract.workspace import Workspace
+from yolo_stage.draw import draw_boxes
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people
 
@@ -110,6 +111,24 @@ def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.
     assert len(detector.noted) == 12
     this_batch, next_batch, ahead = 2, 2, AHEAD * 2
     assert all(noted - 2 * before <= this_batch + next_batch + ahead for before, noted in enumerate(detector.noted))
+
+
+def test_a_picture_whose_drawing_does_not_fit_into_memory_stops_no_other(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(picture: Picture, boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> Picture:
+        if len(boxes) == 2:
+            raise MemoryError
+        return draw_boxes(picture, boxes, scores)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yolo_stage.results.draw_boxes", draw)
+        report = run(workspace)
+    assert [(failure.file, failure.reason) for failure in report.failures] == [
+        ("images/a.jpg", "does not fit into memory")
+    ]
+    assert report.counts.processed == 2 and not (workspace.root / "annots/a.json").exists()
+    assert run(workspace).counts.processed == 1, "the next run tries it again"
 
 
 def test_the_models_own_threshold_counts_unless_another_is_given(workspace: Workspace) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -104,7 +106,7 @@ def decode_image(data: bytes) -> Picture:
     # Our own limit replaces Pillow's: it is checked on the header, before any pixel is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with fitting_into_memory(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             pixels = opened.width * opened.height
             if pixels > MAX_PIXELS:
                 raise ImageError(
@@ -122,8 +124,6 @@ def decode_image(data: bytes) -> Picture:
         raise ImageError("is not a picture, or of an unknown kind", "save it as JPEG or PNG") from None
     except ImageError:
         raise
-    except MemoryError:
-        raise ImageError("does not fit into memory", "shrink the picture first") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         raise ImageError(f"is damaged: {error}", "copy the picture again, or save it anew") from error
 
@@ -179,6 +179,21 @@ def _comment_segment(comment: str) -> bytes:
     """A COM segment (ITU-T T.81, B.2.4.5): marker, length of the rest, text."""
     text = comment.encode()
     return b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text if text else b""
+
+
+@contextlib.contextmanager
+def fitting_into_memory() -> Iterator[None]:
+    """Work on one picture, which may be too large for it.
+
+    Raises:
+        ImageError: the memory did not suffice; OpenCV says so by an exception of its own.
+    """
+    try:
+        yield
+    except (MemoryError, cv2.error) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
+        raise ImageError("does not fit into memory", "shrink the picture first") from None
 
 
 def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:

@@ -22,7 +22,7 @@ from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, write_tables
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ImageError, UsageError
-from pose_contract.images import read_image
+from pose_contract.images import fitting_into_memory, read_image
 from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImagePoses, MadeBy, RunReport
@@ -212,14 +212,15 @@ class _Run:
     def _draw(self, image: Gathering) -> None:
         poses = poses_record(image, self._plan.skeleton, self._made_by)
         record = record_bytes(poses)
+        pictures = self._pictures
         try:
-            picture = read_image(self._workspace.path(poses.image))
+            with fitting_into_memory():
+                picture = read_image(self._workspace.path(poses.image))
+                files = pictures.debugging(image, poses, picture) | pictures.final(image.name, poses, record, picture)
         except ImageError as error:
             self._log.fail(poses.image, error)
-            return
-        pictures = self._pictures
-        files = pictures.debugging(image, poses, picture) | pictures.final(image.name, poses, record, picture)
-        self._writing.submit(self._write, image.name, files, poses, record)
+        else:
+            self._writing.submit(self._write, image.name, files, poses, record)
 
     def _write(self, name: str, files: Mapping[str, bytes], poses: ImagePoses, record: bytes) -> None:
         """Debug and final pictures first, the record last; an old record goes before anything is overwritten."""
@@ -241,8 +242,9 @@ class _Run:
 
     def _redraw(self, image: Redraw) -> None:
         try:
-            picture = read_image(self._workspace.path(image.poses.image))
-            files = self._pictures.final(image.name, image.poses, image.record, picture)
+            with fitting_into_memory():
+                picture = read_image(self._workspace.path(image.poses.image))
+                files = self._pictures.final(image.name, image.poses, image.record, picture)
         except ImageError as error:
             self._log.fail(image.poses.image, error)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture, decode_image, read_image_bytes
+from pose_contract.images import Picture, decode_image, fitting_into_memory, read_image_bytes
 from pose_contract.journal import Settled
 from pose_contract.records import ImageAnnot, MadeBy
 from pose_contract.runs import SeenFiles, is_current
@@ -70,12 +70,14 @@ class Intake:
                 return Settled(name, people=len(annot.people))
             try:
                 picture = decode_image(data)
+                with fitting_into_memory():
+                    network_input, mapping = letterbox(picture, self.input_size)
             except ImageError:
                 remove_results(self.workspace, name, self.cuts)
                 raise
         except ImageError as error:
             return Settled(name, error)
-        return Decoded(name, sha256, picture, *letterbox(picture, self.input_size))
+        return Decoded(name, sha256, picture, network_input, mapping)
 
     def _examine_corrected(self, name: str, annot: ImageAnnot) -> Corrected | Settled:
         """People and boxes of a corrected record stay as they are; cuts that do not fit the boxes are made anew."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_contract.allocator import keep_freed_memory
 from pose_contract.errors import ImageError
-from pose_contract.images import read_image
+from pose_contract.images import Picture, read_image
 from pose_contract.journal import RunLog, Settled
 from pose_contract.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
@@ -206,12 +206,18 @@ class _Run:
             people=name_cuts(workspace, image.name, people),
             made_by=self._made_by,
         )
-        files = draw_results(image.picture, annot, workspace.inspect_file(image.name))
-        self._writing.submit(self._write, image.name, files, annot)
+        self._draw_annot(image.name, image.picture, annot)
 
     def _draw_corrected(self, image: Corrected) -> None:
-        files = draw_results(image.picture, image.annot, self._workspace.inspect_file(image.name))
-        self._writing.submit(self._write, image.name, files, image.annot)
+        self._draw_annot(image.name, image.picture, image.annot)
+
+    def _draw_annot(self, name: str, picture: Picture, annot: ImageAnnot) -> None:
+        try:
+            files = draw_results(picture, annot, self._workspace.inspect_file(name))
+        except ImageError as error:
+            self._log.fail(annot.image, error)
+        else:
+            self._writing.submit(self._write, name, files, annot)
 
     def _write(self, name: str, files: Mapping[str, bytes], annot: ImageAnnot) -> None:
         """An old record goes before anything is overwritten: files of two runs must not pass for those of one.

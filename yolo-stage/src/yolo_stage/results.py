@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pose_contract.images import Picture, encode_jpeg
+from pose_contract.images import Picture, encode_jpeg, fitting_into_memory
 from pose_contract.records import ImageAnnot, Person
 from pose_contract.storage import (
     NumberedFiles,
@@ -31,12 +31,17 @@ def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tupl
 
 
 def draw_results(picture: Picture, annot: ImageAnnot, inspect_file: str) -> dict[str, bytes]:
-    """Cuts and inspection picture as JPEG, by file name in the workspace."""
+    """Cuts and inspection picture as JPEG, by file name in the workspace.
+
+    Raises:
+        ImageError: they do not fit into memory.
+    """
     cuts = [person.cut for person in annot.people if person.cut]
-    files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
     boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
     scores = np.array([person.score for person in annot.people], np.float64)
-    return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
+    with fitting_into_memory():
+        files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
+        return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
 
 
 def write_results(
