@@ -42,10 +42,10 @@ def test_convolutions_work_in_channels_last(network_of: NetworkOf, small_cfg: st
     seen = []
     convolutions = [module for module in detector.model.modules() if isinstance(module, torch.nn.Conv2d)]
     for convolution in convolutions:
-        convolution.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+        convolution.register_forward_hook(lambda module, inputs, output: seen.extend([*inputs, module.weight, output]))
     detector.detect(np.zeros((2, 3, 64, 64), np.float32))
-    assert len(seen) == len(convolutions)
-    assert all(output.is_contiguous(memory_format=torch.channels_last) for output in seen)
+    assert len(seen) == 3 * len(convolutions)
+    assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in seen)
 
 
 class TooLarge(torch.nn.Module):
