@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_contract.openvino import compile_network, import_openvino
-from pose_contract.precision import Precision, has_bf16
+from stage_kit.networks.openvino import compile_network, import_openvino
+from stage_kit.networks.precision import Precision, has_bf16
 
 PEAKS: tuple[Precision, ...] = ("fp32", "bf16")
 CHANNELS, SIDE, LAYERS = 512, 26, 4  # of many shapes tried the fastest

@@ -15,7 +15,7 @@ from conftest import REPO, run, stage
 from PIL import Image
 
 from pose_contract.storage import read_annot, read_poses, read_report
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 from pose_contract.workspace import Workspace
 
 LITE = [REPO / f"{name}-stage/src/{name}_stage/models/lite" for name in ("yolo", "hrn")]

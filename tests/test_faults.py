@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import Commands, run
 
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 
 KILLS_PER_STAGE = 10
 

@@ -15,7 +15,7 @@ from conftest import REPO, Commands, run
 from PIL import Image
 
 from pose_contract.storage import read_annot, read_poses, read_report
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 
 PHOTOS = 12
 

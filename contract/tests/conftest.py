@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_contract.images import Picture
+from stage_kit.pictures.images import Picture
 from pose_contract.records import Box, Cut, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 from pose_contract.workspace import Workspace
 

@@ -25,9 +25,9 @@ from hrn_stage.engines.torch import TorchEstimator
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.network import build_network
 from hrn_stage.training.loop import initialise
-from pose_contract.allocator import keep_freed_memory
-from pose_contract.int8 import FEWEST
-from pose_contract.precision import Precision, has_bf16
+from stage_kit.networks.allocator import keep_freed_memory
+from stage_kit.networks.int8 import FEWEST
+from stage_kit.networks.precision import Precision, has_bf16
 
 MANY = 8
 

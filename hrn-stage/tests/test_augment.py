@@ -9,7 +9,7 @@ import pytest
 
 from hrn_stage.config_keys import DatasetConfig
 from hrn_stage.preprocess import affine_image_to_input
-from hrn_stage.skeletons import MPII16
+from pose_contract.skeletons import MPII16
 from hrn_stage.training.augment import (
     View,
     half_body,

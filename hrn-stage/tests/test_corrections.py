@@ -17,8 +17,8 @@ from story import corrected_poses, poses_of, run
 
 from hrn_stage.options import EstimateOptions
 from hrn_stage.pipeline import estimate_poses
-from hrn_stage.tables import image_id
-from pose_contract.images import write_jpeg
+from pose_contract.tables import image_id
+from stage_kit.pictures.images import write_jpeg
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
 

@@ -22,7 +22,7 @@ from hrn_stage.evaluation import (
     score_predictions,
 )
 from hrn_stage.metrics import correct_within, interchangeable, torso_lengths
-from hrn_stage.skeletons import COCO17, LSP14, MPII16
+from pose_contract.skeletons import COCO17, LSP14, MPII16
 from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hrn_stage.people import person_pose
-from hrn_stage.skeletons import LSP14
+from pose_contract.skeletons import LSP14
 from pose_contract.records import Box, Cut, Person
 
 PERSON = Person(

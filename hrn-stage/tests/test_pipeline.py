@@ -26,18 +26,18 @@ from fakes import (
 from story import HEATMAP_CELL, estimated, points, poses_of, run
 
 from hrn_stage.decode import Method, decode
-from hrn_stage.draw import DrawnPose, DrawStyle, draw_poses
+from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
 from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from hrn_stage.skeletons import MPII16, Skeleton
+from pose_contract.skeletons import MPII16, Skeleton
 from pose_contract.errors import UsageError
-from pose_contract.images import Picture, read_image, write_jpeg
+from stage_kit.pictures.images import Picture, read_image, write_jpeg
 from pose_contract.records import Person
 from pose_contract.storage import read_annot, write_record
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 from pose_contract.workspace import Workspace
 
 

@@ -18,13 +18,13 @@ from fakes import (
 from story import poses_of, run
 
 from hrn_stage.config import HrnConfig
-from hrn_stage.draw import DrawStyle
+from stage_kit.pictures.draw_poses import DrawStyle
 from hrn_stage.options import EstimateOptions
 from hrn_stage.pipeline import estimate_poses
 from pose_contract.errors import WorkspaceError
-from pose_contract.runs import locked
+from stage_kit.runs.seen import locked
 from pose_contract.storage import read_annot, write_record
-from pose_contract.testing import dies_at_write, workspace_bytes
+from stage_kit.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
 
 

@@ -19,7 +19,7 @@ from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.network import build_network
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from hrn_stage.skeletons import MPII16
+from pose_contract.skeletons import MPII16
 from pose_contract.errors import UsageError, WeightsError
 
 # torch says it of a plain pickle, which is one of the damaged files below.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from containers import EMBEDDED, REPO, Containers, Models, ended, give, owners
 
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 
 USER = 4321
 YAML = "w32_256x256_adam_lr1e-3.yaml"

@@ -18,13 +18,13 @@ import torch
 from measure import Candidate, Row, compare, write_rows
 from numpy.typing import NDArray
 
-from pose_contract.allocator import keep_freed_memory
-from pose_contract.int8 import FEWEST
-from pose_contract.precision import Precision, has_bf16
+from stage_kit.networks.allocator import keep_freed_memory
+from stage_kit.networks.int8 import FEWEST
+from stage_kit.networks.precision import Precision, has_bf16
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv, openvino
-from yolo_stage.engines import torch as by_torch
+from yolo_torch import torch_engine as by_torch
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.model_files import LITE, MODELS
 

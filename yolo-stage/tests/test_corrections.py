@@ -11,11 +11,11 @@ from fakes import (
 )
 from story import annot_of, correct, run
 
-from pose_contract.images import read_image
+from stage_kit.pictures.images import read_image
 from pose_contract.records import Box, Person
 from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
-from yolo_stage.boxes import cut_rectangle
+from stage_kit.pictures.boxes import cut_rectangle
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people
 

@@ -9,7 +9,7 @@ import pytest
 
 from pose_contract.errors import ConfigError
 from yolo_stage.evaluation import Found, judge, measure
-from yolo_stage.training.labels import LabelledPicture
+from yolo_stage.labels import LabelledPicture
 
 BOX, OTHER, FAR = [0, 0, 10, 20], [30, 0, 40, 20], [60, 60, 70, 80]
 

@@ -18,7 +18,7 @@ from fakes import (
 )
 from story import annot_of, run
 
-from pose_contract.testing import workspace_bytes
+from stage_kit.testing import workspace_bytes
 from pose_contract.workspace import Workspace
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people

@@ -11,7 +11,7 @@ import pytest
 from conftest import random_parameters, write_weights
 
 from pose_contract.errors import UsageError
-from yolo_stage.boxes import iou_matrix
+from stage_kit.pictures.boxes import iou_matrix
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.openvino import _agreement, load_detector
 

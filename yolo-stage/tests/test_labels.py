@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pose_contract.errors import ConfigError
-from yolo_stage.training.labels import LabelledPicture, read_labels, read_picture
+from yolo_stage.labels import LabelledPicture, read_labels, read_picture
 
 ONE = '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], "annotations": [%s]}'
 

@@ -15,16 +15,16 @@ import pytest
 from conftest import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError
-from pose_contract.images import read_image
-from pose_contract.openvino import cache_folders, cached_model, cached_note, keep_model
-from pose_contract.precision import choose_precision, has_bf16, may_have_cuda
-from yolo_stage.boxes import iou_matrix
+from stage_kit.pictures.images import read_image
+from stage_kit.networks.openvino import cache_folders, cached_model, cached_note, keep_model
+from stage_kit.networks.precision import choose_precision, has_bf16, may_have_cuda
+from stage_kit.pictures.boxes import iou_matrix
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import openvino as openvino_engine
 from yolo_stage.engines import torch as torch_engine
-from yolo_stage.letterbox import letterbox
+from stage_kit.pictures.letterbox import letterbox
 
 NetworkOf = Callable[[str], DarknetNetwork]
 JOINED = "[route]\nlayers=-1,-2\n[route]\nlayers=-1\ngroups=2\ngroup_id=1\n"
@@ -273,8 +273,8 @@ def test_refusals(network_of: NetworkOf, small_cfg: str) -> None:
 
 
 def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pose_contract.precision.bf16_losses", lambda: {"good": 0.05, "bad": 0.3})
-    monkeypatch.setattr("pose_contract.precision.has_bf16", lambda: True)
+    monkeypatch.setattr("stage_kit.networks.precision.bf16_losses", lambda: {"good": 0.05, "bad": 0.3})
+    monkeypatch.setattr("stage_kit.networks.precision.has_bf16", lambda: True)
     assert choose_precision("auto", "openvino", "good") == ("bf16", "it costs 0.05 points")
     assert choose_precision("auto", "openvino", "bad")[0] == "fp32"
     assert choose_precision("auto", "openvino", "unknown")[0] == "fp32"
@@ -287,13 +287,13 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="the opencv engine computes in fp32 only"):
         choose_precision("bf16", "opencv", "good")
     assert choose_precision("int8", "openvino", "good") == ("int8", "requested")
-    monkeypatch.setattr("pose_contract.precision.has_bf16", lambda: False)
+    monkeypatch.setattr("stage_kit.networks.precision.has_bf16", lambda: False)
     with pytest.raises(UsageError, match="no bf16 arithmetic"):
         choose_precision("bf16", "openvino", "good")
-    monkeypatch.setattr("pose_contract.precision.may_have_cuda", lambda: False)
+    monkeypatch.setattr("stage_kit.networks.precision.may_have_cuda", lambda: False)
     with pytest.raises(UsageError, match="no bf16 arithmetic"):
         choose_precision("bf16", "torch", "good")
-    monkeypatch.setattr("pose_contract.precision.may_have_cuda", lambda: True)
+    monkeypatch.setattr("stage_kit.networks.precision.may_have_cuda", lambda: True)
     assert choose_precision("bf16", "torch", "good")[0] == "bf16", "the GPU has it"
     assert choose_precision("auto", "openvino", "good") == ("fp32", "this CPU has no bf16")
 
@@ -322,7 +322,7 @@ assert plan.engine == "openvino" and "torch" not in sys.modules, plan.engine
 TWO_NETWORKS_GO_IN_THE_ORDER_OF_THEIR_COMING = """
 import gc, os, signal
 import numpy as np
-from pose_contract.openvino import compile_network, import_openvino
+from stage_kit.networks.openvino import compile_network, import_openvino
 openvino = import_openvino()
 from openvino import opset13 as ops
 def network():
@@ -344,7 +344,7 @@ def test_a_signal_after_networks_have_gone_kills_nobody() -> None:
 FIRST_ARRAYS_FROM_EIGHT_THREADS = """
 import os, sys, threading
 import numpy as np
-from pose_contract.openvino import compile_network, import_openvino
+from stage_kit.networks.openvino import compile_network, import_openvino
 openvino = import_openvino()
 from openvino import opset13 as ops
 source = ops.parameter([1, 4], np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from yolo_stage.letterbox import Letterbox
+from stage_kit.pictures.letterbox import Letterbox
 from yolo_stage.people import Selection, choose_people, people_records
 
 HALVED = Letterbox(0.5, 0.5, 0, 8, 64, 32)  # an image of 64 x 32 in an input of 32 x 32

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from story import annot_of, run
 
 from pose_contract.errors import UsageError
-from pose_contract.images import Picture, decode_image, read_image
-from pose_contract.testing import workspace_bytes
-from pose_contract.workers import AHEAD
+from stage_kit.pictures.images import Picture, decode_image, read_image
+from stage_kit.testing import workspace_bytes
+from stage_kit.runs.workers import AHEAD
 from pose_contract.workspace import Workspace
-from yolo_stage.draw import draw_boxes
+from stage_kit.pictures.draw_boxes import draw_boxes
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people
 

@@ -68,7 +68,7 @@ def test_few_joints_need_the_detector(recipe: ModuleType) -> None:
 
 
 def test_the_labels_are_cocos(recipe: ModuleType, tmp_path: Path) -> None:
-    from yolo_stage.training.labels import read_labels
+    from yolo_stage.labels import read_labels
 
     (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "l.json").write_text(recipe.coco([("a.jpg", (200, 100), np.array([[1, 2, 30.04, 40]]))]))

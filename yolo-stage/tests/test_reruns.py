@@ -22,9 +22,9 @@ from fakes import (
 from story import annot_of, prepared, run
 
 from pose_contract.errors import UsageError, WorkspaceError
-from pose_contract.runs import locked
+from stage_kit.runs.seen import locked
 from pose_contract.storage import record_paths
-from pose_contract.testing import dies_at_write, workspace_bytes
+from stage_kit.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
 from yolo_stage.options import DetectOptions
 from yolo_stage.pipeline import detect_people

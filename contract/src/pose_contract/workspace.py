@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pose_contract.errors import UsageError
-from pose_contract.progress import printable
+from stage_kit.command.progress import printable
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 DEFAULT_CONFIG = "w32_256x256_adam_lr1e-3.yaml"

@@ -16,7 +16,7 @@ import numpy as np
 from hrn_stage.config import read_config
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.evaluation import predict
-from hrn_stage.skeletons import skeleton_for
+from pose_contract.skeletons import skeleton_for
 from hrn_stage.training.datasets import read_samples
 
 WORST = 0.05

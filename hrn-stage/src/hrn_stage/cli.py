@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
 from pose_contract.errors import UsageError
-from pose_contract.exits import run_command
-from pose_contract.flags import add_network_flags, add_run_flags
+from stage_kit.command.exits import run_command
+from stage_kit.command.flags import add_network_flags, add_run_flags
 
 if TYPE_CHECKING:
-    from hrn_stage.draw import DrawStyle
+    from stage_kit.pictures.draw_poses import DrawStyle
 
 NO_MEANING = ("modelDir", "logDir", "dataDir", "prevModelDir")
 
@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace) -> int:
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.options import EstimateOptions, default_config_path, workspace_for
     from hrn_stage.pipeline import estimate_poses
-    from pose_contract.summary import conclude
+    from stage_kit.command.summary import conclude
 
     given = [f"--{flag}" for flag in NO_MEANING if getattr(args, flag) is not None]
     if given and not args.quiet:
@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _style(args: argparse.Namespace) -> DrawStyle:
-    from hrn_stage.draw import DrawStyle
+    from stage_kit.pictures.draw_poses import DrawStyle
 
     if not 0 <= args.min_score <= 1:
         raise UsageError(f"--min_score: expected 0 to 1, got {args.min_score}", f"see {STAGE} --help")

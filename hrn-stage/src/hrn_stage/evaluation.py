@@ -19,11 +19,11 @@ from hrn_stage.inference import estimate_people
 from hrn_stage.metrics import Correct, correct_within, head_lengths, interchangeable, torso_lengths
 from hrn_stage.people import PreparedPerson
 from hrn_stage.preprocess import affine_image_to_input, normalize, warp_person
-from hrn_stage.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton
 from hrn_stage.training.datasets import coco_label_file
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
-from pose_contract.images import read_image
+from stage_kit.pictures.images import read_image
 
 CALIBRATION = 160  # people that int8 is calibrated on
 PCK = "PCK@0.2"

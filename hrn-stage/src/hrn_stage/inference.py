@@ -13,7 +13,7 @@ from hrn_stage.decode import Method, decode, keypoints_to_image, merge_flipped
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.people import PreparedPerson
 from hrn_stage.preprocess import normalize
-from hrn_stage.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton
 
 
 @dataclass(frozen=True)

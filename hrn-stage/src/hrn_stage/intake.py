@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrn_stage import STAGE
-from hrn_stage.draw import DrawStyle
+from stage_kit.pictures.draw_poses import DrawStyle
 from hrn_stage.people import Gathering, prepare_person
 from hrn_stage.results import DebugPictures, final_comment
-from hrn_stage.skeletons import skeleton_named
+from pose_contract.skeletons import skeleton_named
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture, read_image, read_image_bytes, read_jpeg_comment
-from pose_contract.journal import Settled
+from stage_kit.pictures.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from stage_kit.runs.journal import Settled
 from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
-from pose_contract.runs import SeenFiles, is_current
+from stage_kit.runs.seen import SeenFiles, is_current
 from pose_contract.storage import parse_kept_record
 from pose_contract.workspace import Workspace
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrn_stage.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton
 
 TORSOS = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 

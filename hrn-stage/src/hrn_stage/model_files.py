@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
-from hrn_stage.skeletons import Skeleton, skeleton_for
+from pose_contract.skeletons import Skeleton, skeleton_for
 from pose_contract.errors import ConfigError, WeightsError
-from pose_contract.int8 import Samples
-from pose_contract.precision import Precision, choose_precision
-from pose_contract.weights import (
+from stage_kit.networks.int8 import Samples
+from stage_kit.networks.precision import Precision, choose_precision
+from stage_kit.weights.published import (
     find_published,
     is_there,
     missing_weights_error,

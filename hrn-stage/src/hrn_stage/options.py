@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrn_stage.config import HrnConfig
-from hrn_stage.draw import DrawStyle
+from stage_kit.pictures.draw_poses import DrawStyle
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace, default_root
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, shift_affine, warp_person
-from hrn_stage.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture
+from stage_kit.pictures.images import Picture
 from pose_contract.records import SURE_SCORE, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 
 

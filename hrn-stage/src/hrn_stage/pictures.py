@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hrn_stage.draw import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from hrn_stage.people import Gathering
 from hrn_stage.results import DebugPictures, final_comment
-from hrn_stage.skeletons import skeleton_named
-from pose_contract.images import Picture, encode_jpeg
+from pose_contract.skeletons import skeleton_named
+from stage_kit.pictures.images import Picture, encode_jpeg
 from pose_contract.records import ImagePoses, PersonPose
 from pose_contract.workspace import Workspace
 

@@ -20,13 +20,13 @@ from hrn_stage.people import Gathering, poses_record, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, write_tables
-from pose_contract.allocator import keep_freed_memory
+from stage_kit.networks.allocator import keep_freed_memory
 from pose_contract.errors import ImageError, UsageError
-from pose_contract.images import fitting_into_memory, read_image
-from pose_contract.journal import RunLog, Settled
-from pose_contract.progress import Progress
+from stage_kit.pictures.images import fitting_into_memory, read_image
+from stage_kit.runs.journal import RunLog, Settled
+from stage_kit.command.progress import Progress
 from pose_contract.records import ImagePoses, MadeBy, RunReport
-from pose_contract.runs import SeenFiles, locked
+from stage_kit.runs.seen import SeenFiles, locked
 from pose_contract.storage import (
     NumberedFiles,
     read_annot,
@@ -36,7 +36,7 @@ from pose_contract.storage import (
     sweep_temporaries,
     write_bytes,
 )
-from pose_contract.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
+from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import Workspace
 
 Row = tuple[Gathering, int]  # an image, and which of its people

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hrn_stage import STAGE, __version__
 from hrn_stage.config import HrnConfig
-from hrn_stage.draw import DrawStyle
-from hrn_stage.skeletons import Skeleton
-from hrn_stage.tables import (
+from stage_kit.pictures.draw_poses import DrawStyle
+from pose_contract.skeletons import Skeleton
+from pose_contract.tables import (
     CSV_HEADER,
     coco_category,
     coco_image,

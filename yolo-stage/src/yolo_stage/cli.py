@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pose_contract.exits import run_command
-from pose_contract.flags import add_network_flags, add_run_flags
+from stage_kit.command.exits import run_command
+from stage_kit.command.flags import add_network_flags, add_run_flags
 from yolo_stage import STAGE, __version__
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["train"], ["evaluate"]):
-        from yolo_stage.training.command import main as sub_command
+        from yolo_torch.training.command import main as sub_command
 
         return sub_command(words[0], words[1:])
     args = parser().parse_args(words)
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from pose_contract.summary import conclude
+    from stage_kit.command.summary import conclude
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
     from yolo_stage.pipeline import detect_people

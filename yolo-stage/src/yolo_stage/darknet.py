@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError, WeightsError
-from pose_contract.weights import how_to_replace
+from stage_kit.weights.published import how_to_replace
 from yolo_stage.cfg_layers import Layer, trace_layers
 from yolo_stage.cfg_sections import Section, parse_sections
 

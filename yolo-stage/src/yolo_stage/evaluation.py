@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
 from yolo_stage.detector import SCORE_FLOOR, Detector
-from yolo_stage.letterbox import letterbox
+from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
-from yolo_stage.training.labels import LabelledPicture, read_picture
+from yolo_stage.labels import LabelledPicture, read_picture
 
 EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)
 IOU, MOST_PER_PICTURE, BATCH, CALIBRATION = 0.5, 100, 8, 160

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture, decode_image, fitting_into_memory, read_image_bytes
-from pose_contract.journal import Settled
+from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image_bytes
+from stage_kit.runs.journal import Settled
 from pose_contract.records import ImageAnnot, MadeBy
-from pose_contract.runs import SeenFiles, is_current
+from stage_kit.runs.seen import SeenFiles, is_current
 from pose_contract.storage import NumberedFiles, read_kept_record
 from pose_contract.workspace import Workspace
 from yolo_stage import STAGE
-from yolo_stage.letterbox import Letterbox, letterbox
+from stage_kit.pictures.letterbox import Letterbox, letterbox
 from yolo_stage.people import with_cuts
 from yolo_stage.results import name_cuts, remove_results
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
-from pose_contract.int8 import Samples
-from pose_contract.precision import Precision, choose_precision
-from pose_contract.weights import is_there, missing_weights_error, sha256_of, weights_folder
+from stage_kit.networks.int8 import Samples
+from stage_kit.networks.precision import Precision, choose_precision
+from stage_kit.weights.published import is_there, missing_weights_error, sha256_of, weights_folder
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine
@@ -89,7 +89,7 @@ def _load(
 
         return load_detector(network, weights, person, device, precision, samples)
     if engine == "torch":
-        from yolo_stage.engines import torch as by_torch
+        from yolo_torch import torch_engine as by_torch
 
         return by_torch.load_detector(network, weights, person, device, precision)
     from yolo_stage.engines import opencv

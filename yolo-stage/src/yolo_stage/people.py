@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
 from pose_contract.records import Box, Cut, ImageAnnot, Person
-from yolo_stage.boxes import clip_boxes, cut_rectangle, order_people, valid_boxes
-from yolo_stage.letterbox import Letterbox, boxes_to_image
-from yolo_stage.nms import nms
+from stage_kit.pictures.boxes import clip_boxes, cut_rectangle, order_people, valid_boxes
+from stage_kit.pictures.letterbox import Letterbox, boxes_to_image
+from stage_kit.pictures.nms import nms
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.allocator import keep_freed_memory
+from stage_kit.networks.allocator import keep_freed_memory
 from pose_contract.errors import ImageError
-from pose_contract.images import Picture, read_image
-from pose_contract.journal import RunLog, Settled
-from pose_contract.progress import Progress
+from stage_kit.pictures.images import Picture, read_image
+from stage_kit.runs.journal import RunLog, Settled
+from stage_kit.command.progress import Progress
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
-from pose_contract.runs import SeenFiles, locked
+from stage_kit.runs.seen import SeenFiles, locked
 from pose_contract.storage import NumberedFiles, remove_file, sweep_temporaries
-from pose_contract.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
+from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, take_short_turns, threads, worker_count
 from pose_contract.workspace import colliding_names, list_images
 from yolo_stage import STAGE, __version__
 from yolo_stage.detector import Detector
 from yolo_stage.intake import Corrected, Decoded, Intake
-from yolo_stage.letterbox import letterbox
+from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people, people_records

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pose_contract.images import Picture, encode_jpeg, fitting_into_memory
+from stage_kit.pictures.images import Picture, encode_jpeg, fitting_into_memory
 from pose_contract.records import ImageAnnot, Person
 from pose_contract.storage import (
     NumberedFiles,
@@ -18,7 +18,7 @@ from pose_contract.storage import (
     write_record,
 )
 from pose_contract.workspace import Workspace
-from yolo_stage.draw import draw_boxes
+from stage_kit.pictures.draw_boxes import draw_boxes
 
 
 def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tuple[Person, ...]:

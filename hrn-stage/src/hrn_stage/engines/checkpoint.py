@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from pose_contract.errors import WeightsError
-from pose_contract.weights import how_to_replace
+from stage_kit.weights.published import how_to_replace
 
 _PREFIXES = ("module.", "backbone.", "keypoint_head.", "head.")
 _NOT_OF_THE_NETWORK = "data_preprocessor."  # mmpose 1.x keeps the input's mean and deviation among the weights

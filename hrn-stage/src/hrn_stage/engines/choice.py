@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from pose_contract.errors import UsageError
-from pose_contract.precision import may_have_cuda
+from stage_kit.networks.precision import may_have_cuda
 
 
 def choose_engine(requested: str, device: str) -> tuple[str, str]:

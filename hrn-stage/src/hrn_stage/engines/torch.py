@@ -16,7 +16,7 @@ from hrn_stage.engines.checkpoint import read_state_dict
 from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.network import build_network
 from pose_contract.errors import UsageError, WeightsError
-from pose_contract.precision import Precision
+from stage_kit.networks.precision import Precision
 
 _SHOWN = 3  # of the differing keys; the rest is counted
 

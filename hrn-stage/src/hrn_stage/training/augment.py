@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.config_keys import DatasetConfig
-from hrn_stage.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton
 from hrn_stage.training.samples import Sample
 
 ROTATION_PROBABILITY = 0.6

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hrn_stage import STAGE
 from pose_contract.errors import DONE
-from pose_contract.exits import run_command
+from stage_kit.command.exits import run_command
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -39,8 +39,8 @@ def parser(command: str) -> argparse.ArgumentParser:
 
 def _train(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
-    from hrn_stage.skeletons import skeleton_for
-    from pose_contract.allocator import keep_freed_memory
+    from pose_contract.skeletons import skeleton_for
+    from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
     from hrn_stage.training.loop import TrainingRun, train
@@ -64,9 +64,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
     from hrn_stage.evaluation import judge, predict, read_predictions, sample_inputs
     from hrn_stage.model_files import plan_estimator
-    from hrn_stage.skeletons import skeleton_for
+    from pose_contract.skeletons import skeleton_for
     from hrn_stage.training.datasets import read_samples
-    from pose_contract.allocator import keep_freed_memory
+    from stage_kit.networks.allocator import keep_freed_memory
     from pose_contract.storage import write_bytes
 
     keep_freed_memory()

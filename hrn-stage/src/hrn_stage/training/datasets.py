@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.preprocess import center_and_scale
-from hrn_stage.skeletons import LSP14, MPII16, Skeleton, skeleton_for
+from pose_contract.skeletons import LSP14, MPII16, Skeleton, skeleton_for
 from hrn_stage.training.samples import Sample, extent_box
 from pose_contract.errors import ConfigError
 from pose_contract.storage import read_poses, record_paths

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pose_contract.errors import ConfigError
-from pose_contract.precision import may_have_cuda
+from stage_kit.networks.precision import may_have_cuda
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.refusals import opencv_refusal, openvino_refusal, torch_refusal
 

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
-from pose_contract.int8 import Outputs, Samples, quantized_model
-from pose_contract.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
-from pose_contract.precision import Precision
-from pose_contract.weights import sha256_of
-from pose_contract.workers import worker_count
-from yolo_stage.boxes import iou_matrix
+from stage_kit.networks.int8 import Outputs, Samples, quantized_model
+from stage_kit.networks.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
+from stage_kit.networks.precision import Precision
+from stage_kit.weights.published import sha256_of
+from stage_kit.runs.workers import worker_count
+from stage_kit.pictures.boxes import iou_matrix
 from yolo_stage.cfg_layers import Layer, padding
 from yolo_stage.darknet import DarknetNetwork, read_parameters
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines.refusals import openvino_refusal
-from yolo_stage.nms import nms
+from stage_kit.pictures.nms import nms
 
 _GRAPH = "1"  # raised when `build_graph` changes, so that cached graphs of old versions are not taken
 _EPSILON = 1e-5  # what Darknet and pytorchyolo add to a variance

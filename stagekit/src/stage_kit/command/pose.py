@@ -1,0 +1,82 @@
+"""`python -m pose_contract`: what the Makefile needs besides the stages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from stage_kit.command.exits import run_command
+
+COMMANDS = {
+    "status": "what is done and what is to do",
+    "verdict": "exit 3 if a report lists failures",
+    "found": "per photo: how many people, and where the picture is",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one of the sub-commands; the exit codes are those of the stages."""
+    parser = argparse.ArgumentParser(prog="pose_contract")
+    commands = parser.add_subparsers(dest="command", required=True)
+    weights = commands.add_parser("weights", help="fetch and verify published weights")
+    weights.add_argument("names", nargs="*", metavar="NAME")
+    weights.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
+    for name, text in COMMANDS.items():
+        commands.add_parser(name, help=text).add_argument("workspace", type=Path)
+    commands.add_parser("schema", help="write the records' JSON schemas").add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    return run_command(args.command, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.command == "weights":
+        from stage_kit.weights.fetch import fetch_command
+
+        fetch_command(args.names, args.trust)
+    elif args.command == "schema":
+        write_schemas(args.folder)
+    elif args.command == "status":
+        from stage_kit.command.status import status_table, workspace_status
+        from pose_contract.workspace import Workspace
+
+        print(status_table(workspace_status(Workspace(args.workspace))))
+    elif args.command == "found":
+        from stage_kit.command.summary import found_lines
+        from pose_contract.workspace import Workspace
+
+        print("\n".join(found_lines(Workspace(args.workspace))))
+    else:
+        return _verdict(args.workspace)
+    return DONE
+
+
+def _verdict(root: Path) -> int:
+    from stage_kit.command.status import HRN, YOLO
+    from pose_contract.storage import read_report
+    from pose_contract.workspace import Workspace
+
+    code = DONE
+    for stage in (YOLO, HRN):
+        report = read_report(Workspace(root).report_path(stage))
+        if report and report.failures:
+            print(f"{stage}: {len(report.failures)} failed, see {Workspace(root).report_path(stage)}", file=sys.stderr)
+            code = SOME_IMAGES_FAILED
+    return code
+
+
+def write_schemas(folder: Path) -> None:
+    """Writes one JSON schema per record that lies in a workspace."""
+    from pose_contract.records import ImageAnnot, ImagePoses, RunReport
+    from pose_contract.storage import write_bytes
+
+    for kind in (ImageAnnot, ImagePoses, RunReport):
+        text = json.dumps(kind.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+        write_bytes(folder / f"{kind.__name__}.json", text.encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What `make status` says: per stage, how many images are done, failed, without anybody, still to do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+from pose_contract.errors import ImageError, UsageError
+from stage_kit.pictures.images import read_image_bytes
+from pose_contract.records import ImageAnnot, ImagePoses
+from stage_kit.runs.seen import SeenFiles
+from pose_contract.storage import read_annot, read_poses, read_report, record_paths
+from pose_contract.workspace import Workspace, list_images
+
+YOLO, HRN = "yolo-stage", "hrn-stage"
+COLUMNS = ("done", "nobody", "failed", "to do")
+
+
+def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
+    """Counts per stage over `COLUMNS`; `nobody` are those of the done ones in which nobody is.
+
+    What counts is the pictures and records as they lie there; options that a next run may change do not.
+    Raises UsageError where there is no such workspace.
+    """
+    if not workspace.root.is_dir():
+        raise UsageError(f"no workspace {workspace.root}", f"create it: make workspace WORKSPACE={workspace.root}")
+    seen = SeenFiles(workspace)
+    try:
+        names = list_images(workspace).names
+    except UsageError:
+        names = ()
+    yolo = _tally(workspace, YOLO, ((name, _found(workspace, seen, name)) for name in names))
+    folder = workspace.path(workspace.annots)
+    annotated = [path.relative_to(folder).as_posix() for path in record_paths(folder)]
+    hrn = _tally(workspace, HRN, (_posed(workspace, seen, annot_name) for annot_name in annotated))
+    return {YOLO: yolo, HRN: hrn}
+
+
+def _tally(
+    workspace: Workspace, stage: str, images: Iterable[tuple[str, ImageAnnot | ImagePoses | None]]
+) -> Counter[str]:
+    report = read_report(workspace.report_path(stage))
+    failed = {failure.file for failure in report.failures} if report else set()
+    counts: Counter[str] = Counter()
+    for name, record in images:
+        if record is not None:
+            counts["done"] += 1
+            counts["nobody"] += not record.people
+        else:
+            counts["failed" if workspace.image_file(name) in failed else "to do"] += 1
+    return counts
+
+
+def _found(workspace: Workspace, seen: SeenFiles, name: str) -> ImageAnnot | None:
+    annot = read_annot(workspace.path(workspace.annot_file(name)))
+    return annot if annot and (annot.corrected or _same_image(workspace, seen, annot)) else None
+
+
+def _posed(workspace: Workspace, seen: SeenFiles, annot_name: str) -> tuple[str, ImagePoses | None]:
+    path = workspace.path(workspace.annots) / annot_name
+    annot = read_annot(path)
+    if annot is None:
+        return annot_name.removesuffix(".json"), None
+    name = annot.image.removeprefix(f"{workspace.images}/")
+    poses = read_poses(workspace.path(workspace.poses_file(name)))
+    current = (
+        poses is not None
+        and workspace.path(workspace.final_file(name)).is_file()
+        and _same_image(workspace, seen, annot)
+        and (poses.corrected or poses.made_by.annot_sha256 == hashlib.sha256(path.read_bytes()).hexdigest())
+    )
+    return name, poses if current else None
+
+
+def _same_image(workspace: Workspace, seen: SeenFiles, annot: ImageAnnot) -> bool:
+    known = seen.known(annot.image)
+    if known is None:
+        try:
+            known = hashlib.sha256(read_image_bytes(workspace.path(annot.image))).hexdigest()
+        except ImageError:
+            return False
+    return known == annot.image_sha256
+
+
+def status_table(status: dict[str, Counter[str]]) -> str:
+    """The counts as lines of text."""
+    header = f"{'':12}" + "".join(f"{column:>8}" for column in COLUMNS)
+    rows = [f"{stage:12}" + "".join(f"{counts[column]:8}" for column in COLUMNS) for stage, counts in status.items()]
+    return "\n".join([header, *rows])

@@ -1,0 +1,67 @@
+"""What a run says when it ends, and what `make status` says of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from stage_kit.command.progress import tell
+from pose_contract.records import SURE_SCORE, RunReport
+from pose_contract.storage import read_poses, record_paths
+from pose_contract.workspace import Workspace
+
+SHOWN_FAILURES = 10
+
+
+def conclude(report: RunReport, workspace: Workspace, quiet: bool, keep_going: bool) -> int:
+    """Prints the summary; the exit code is 3 where images failed, unless `keep_going`."""
+    print_summary(report, workspace, quiet)
+    return SOME_IMAGES_FAILED if report.failures and not keep_going else DONE
+
+
+def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
+    """One line of counts and where the failures stand; `quiet` leaves only the failures, which nobody has seen yet."""
+    if not quiet:
+        tell(summary_line(report))
+        if report.failures:
+            tell(f"  failures, with what helps: {workspace.report_path(report.stage)}")
+        return
+    for failure in report.failures[:SHOWN_FAILURES]:
+        tell(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}")
+    if len(report.failures) > SHOWN_FAILURES:
+        rest = len(report.failures) - SHOWN_FAILURES
+        tell(f"  and {rest} more: see {workspace.report_path(report.stage)}")
+
+
+def found_lines(workspace: Workspace) -> Iterator[str]:
+    """Per photo: how many people, how many of their keypoints are sure, and where the picture is."""
+    for path in record_paths(workspace.path(workspace.output) / "poses"):
+        poses = read_poses(path)
+        if poses is None:
+            continue
+        name = workspace.image_name(poses.image)
+        points = [point for person in poses.people for point in person.keypoints]
+        sure = sum(point.score >= SURE_SCORE for point in points)
+        people = f"{len(poses.people)} {'person' if len(poses.people) == 1 else 'people'}"
+        keypoints = f", {sure} of {len(points)} keypoints sure" if points else ""
+        yield f"{name}: {people}{keypoints} -> {workspace.path(workspace.final_file(name))}"
+
+
+def summary_line(report: RunReport) -> str:
+    """`yolo-stage: 13 images: 12 processed, 1 failed; 27 people, nobody in 2; 8.1 s, 1.5 images/s`."""
+    counts = report.counts
+    parts = [
+        f"{getattr(counts, what)} {word}"
+        for what, word in (
+            ("processed", "processed"),
+            ("redrawn", "redrawn"),
+            ("skipped", "already done"),
+            ("failed", "failed"),
+        )
+        if getattr(counts, what)
+    ]
+    rate = f", {report.images_per_second:.1f} images/s" if counts.processed else ""
+    return (
+        f"{report.stage}: {counts.images} images: {', '.join(parts)}; {counts.people} people, "
+        f"nobody in {counts.nobody}; {report.seconds:.1f} s{rate}"
+    )

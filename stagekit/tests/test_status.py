@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from conftest import annot, poses
+
+from pose_contract.__main__ import main
+from pose_contract.errors import ImageError
+from stage_kit.runs.journal import RunLog
+from stage_kit.command.progress import Progress
+from stage_kit.command.status import status_table, workspace_status
+from pose_contract.storage import record_bytes, write_bytes, write_record
+from pose_contract.workspace import Workspace
+
+
+def fill(workspace: Workspace) -> None:
+    """Four images: a done with one person, b done without anybody, c failed, d to do."""
+    for name in "abcd":
+        write_bytes(workspace.root / f"images/{name}.jpg", name.encode())
+    for name, people in (("a", 1), ("b", 0)):
+        record = annot(f"images/{name}.jpg", people, hashlib.sha256(name.encode()).hexdigest())
+        write_record(workspace.path(workspace.annot_file(f"{name}.jpg")), record)
+        sha256 = hashlib.sha256(record_bytes(record)).hexdigest()
+        write_record(workspace.path(workspace.poses_file(f"{name}.jpg")), poses(record, sha256))
+        write_bytes(workspace.path(workspace.final_file(f"{name}.jpg")), b"x")
+    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, Progress("yolo-stage", 4, quiet=True))
+    with log.kept():
+        log.fail("images/c.jpg", ImageError("is empty", "copy again"))
+
+
+def test_an_empty_workspace_has_nothing(tmp_path: Path) -> None:
+    assert all(not counts for counts in workspace_status(Workspace(tmp_path)).values())
+
+
+def test_status_counts_per_stage(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(workspace)
+    status = workspace_status(workspace)
+    assert status["yolo-stage"] == {"done": 2, "nobody": 1, "failed": 1, "to do": 1}
+    assert status["hrn-stage"] == {"done": 2, "nobody": 1}
+    assert main(["status", str(workspace.root)]) == 0
+    assert capsys.readouterr().out.strip() == status_table(status).strip()
+
+
+def test_a_workspace_that_is_not_there_is_no_empty_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(tmp_path / "mistyped")]) == 2
+    assert "no workspace" in capsys.readouterr().err
+
+
+def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
+    fill(workspace)
+    write_bytes(workspace.root / "images/a.jpg", b"another picture")
+    (workspace.root / "final/b.jpg").unlink()
+    status = workspace_status(workspace)
+    assert status["yolo-stage"]["to do"] == 2
+    assert status["hrn-stage"] == {"to do": 2}
+
+
+def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> None:
+    fill(workspace)
+    path = workspace.root / "annots/a.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    (workspace.root / "annots/b.json").write_bytes(b"{")
+    status = workspace_status(workspace)
+    assert status["yolo-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
+    assert status["hrn-stage"] == {"to do": 2}
+
+
+def test_a_corrected_annot_is_done_whatever_became_of_its_image(workspace: Workspace) -> None:
+    fill(workspace)
+    write_record(workspace.root / "annots/d.json", annot("images/d.jpg", corrected=True))
+    assert workspace_status(workspace)["yolo-stage"]["done"] == 3
+
+
+def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(workspace)
+    assert main(["found", str(workspace.root)]) == 0
+    final = workspace.root / "final"
+    assert capsys.readouterr().out.splitlines() == [
+        f"a.jpg: 1 person, 1 of 1 keypoints sure -> {final / 'a.jpg'}",
+        f"b.jpg: 0 people -> {final / 'b.jpg'}",
+    ]
+
+
+def test_the_verdict_is_3_when_a_report_lists_failures(workspace: Workspace) -> None:
+    assert main(["verdict", str(workspace.root)]) == 0
+    fill(workspace)
+    assert main(["verdict", str(workspace.root)]) == 3
+    workspace.report_path("yolo-stage").rename(workspace.report_path("hrn-stage"))
+    assert main(["verdict", str(workspace.root)]) == 3
+
+
+def test_the_schemas_in_docs_are_those_of_the_records(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[2] / "docs/schema"
+    assert main(["schema", str(tmp_path)]) == 0
+    for path in sorted(tmp_path.iterdir()):
+        assert json.loads(path.read_text()) == json.loads((docs / path.name).read_text()), "run `make schema`"
