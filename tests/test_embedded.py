@@ -15,8 +15,8 @@ from conftest import REPO, run, stage
 from PIL import Image
 
 from pose_contract.storage import read_annot, read_poses, read_report
-from stage_kit.testing import workspace_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.testing import workspace_bytes
 
 LITE = [REPO / f"{name}-stage/src/{name}_stage/models/lite" for name in ("yolo", "hrn")]
 ASTRONAUT_HEAD = (222, 95)

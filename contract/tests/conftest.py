@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stage_kit.pictures.images import Picture
 from pose_contract.records import Box, Cut, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.images import Picture
 
 # A shell's background job, as CI may be one, starts with Ctrl-C ignored, and so would the commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,7 +1,7 @@
 import pytest
 
-from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_for, skeleton_named
 from pose_contract.errors import ConfigError, ImageError
+from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_for, skeleton_named
 
 ALL = [MPII16, COCO17, LSP14]
 

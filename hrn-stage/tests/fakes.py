@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from hrn_stage.config import HrnConfig
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.preprocess import normalize
-from pose_contract.skeletons import MPII16
-from stage_kit.pictures.images import Picture, write_jpeg
 from pose_contract.records import Box, Cut, ImageAnnot, MadeBy, Person
+from pose_contract.skeletons import MPII16
 from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.images import Picture, write_jpeg
 
 GREY = 128
 # One colour per keypoint, far from each other and from the grey around them.

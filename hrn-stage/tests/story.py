@@ -10,18 +10,18 @@ from fakes import (
     config_with,
     plan_with,
 )
+from hrn_stage.pipeline import estimate_poses
 
 from hrn_stage.config import HrnConfig
-from stage_kit.pictures.draw_poses import DrawStyle
 from hrn_stage.inference import Estimated, estimate_people
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
-from hrn_stage.pipeline import estimate_poses
-from pose_contract.skeletons import MPII16
 from pose_contract.records import ImagePoses, RunReport
+from pose_contract.skeletons import MPII16
 from pose_contract.storage import read_annot, read_poses, write_record
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawStyle
 
 HEATMAP_CELL = 4.0
 

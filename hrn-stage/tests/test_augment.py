@@ -9,7 +9,6 @@ import pytest
 
 from hrn_stage.config_keys import DatasetConfig
 from hrn_stage.preprocess import affine_image_to_input
-from pose_contract.skeletons import MPII16
 from hrn_stage.training.augment import (
     View,
     half_body,
@@ -21,6 +20,7 @@ from hrn_stage.training.augment import (
 )
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.targets import gaussian_heatmaps
+from pose_contract.skeletons import MPII16
 
 WH = (64, 96)
 

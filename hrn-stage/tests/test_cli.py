@@ -13,13 +13,13 @@ import pytest
 import torch
 import yaml
 from fakes import workspace_in
+from hrn_stage.pipeline import estimate_poses
 
 from hrn_stage.cli import main
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.network import build_network
 from hrn_stage.options import EstimateOptions
-from hrn_stage.pipeline import estimate_poses
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 

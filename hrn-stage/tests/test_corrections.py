@@ -13,14 +13,14 @@ from fakes import (
     plan_with,
     write_photo,
 )
+from hrn_stage.pipeline import estimate_poses
 from story import corrected_poses, poses_of, run
 
 from hrn_stage.options import EstimateOptions
-from hrn_stage.pipeline import estimate_poses
-from pose_contract.tables import image_id
-from stage_kit.pictures.images import write_jpeg
 from pose_contract.storage import read_annot, write_record
+from pose_contract.tables import image_id
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.images import write_jpeg
 
 
 def test_corrected_poses_are_never_overwritten_but_drawn(

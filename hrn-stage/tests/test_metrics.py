@@ -22,10 +22,10 @@ from hrn_stage.evaluation import (
     score_predictions,
 )
 from hrn_stage.metrics import correct_within, interchangeable, torso_lengths
-from pose_contract.skeletons import COCO17, LSP14, MPII16
 from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
+from pose_contract.skeletons import COCO17, LSP14, MPII16
 
 
 def lsp_person() -> tuple[np.ndarray, np.ndarray]:

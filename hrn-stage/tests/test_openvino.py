@@ -22,10 +22,10 @@ from hrn_stage.engines.choice import choose_engine
 from hrn_stage.engines.torch import TorchEstimator, load_estimator
 from hrn_stage.network import build_network
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from pose_contract.skeletons import MPII16
 from pose_contract.errors import UsageError, WeightsError
-from stage_kit.pictures.images import read_image
+from pose_contract.skeletons import MPII16
 from stage_kit.networks.precision import has_bf16
+from stage_kit.pictures.images import read_image
 
 NEAR, TIE = 0.05, 1e-4  # px in the image; part of the maximum
 

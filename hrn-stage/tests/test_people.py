@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hrn_stage.people import person_pose
-from pose_contract.skeletons import LSP14
 from pose_contract.records import Box, Cut, Person
+from pose_contract.skeletons import LSP14
 
 PERSON = Person(
     index=0, score=0.8, box=Box(x1=0, y1=0, x2=9, y2=9), cut=Cut(file="cuts/a-0.jpg", x=0, y=0, width=9, height=9)

@@ -23,22 +23,22 @@ from fakes import (
     plan_with,
     write_photo,
 )
+from hrn_stage.pipeline import estimate_poses
 from story import HEATMAP_CELL, estimated, points, poses_of, run
 
 from hrn_stage.decode import Method, decode
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
-from hrn_stage.pipeline import estimate_poses
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from pose_contract.skeletons import MPII16, Skeleton
 from pose_contract.errors import UsageError
-from stage_kit.pictures.images import Picture, read_image, write_jpeg
 from pose_contract.records import Person
+from pose_contract.skeletons import MPII16, Skeleton
 from pose_contract.storage import read_annot, write_record
-from stage_kit.testing import workspace_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
+from stage_kit.pictures.images import Picture, read_image, write_jpeg
+from stage_kit.testing import workspace_bytes
 
 
 def test_every_readable_image_gets_its_files(workspace: Workspace) -> None:

@@ -15,17 +15,17 @@ from fakes import (
     plan_with,
     write_photo,
 )
+from hrn_stage.pipeline import estimate_poses
 from story import poses_of, run
 
 from hrn_stage.config import HrnConfig
-from stage_kit.pictures.draw_poses import DrawStyle
 from hrn_stage.options import EstimateOptions
-from hrn_stage.pipeline import estimate_poses
 from pose_contract.errors import WorkspaceError
-from stage_kit.runs.seen import locked
 from pose_contract.storage import read_annot, write_record
-from stage_kit.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.runs.seen import locked
+from stage_kit.testing import dies_at_write, workspace_bytes
 
 
 def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspace) -> None:

@@ -16,9 +16,9 @@ from hrn_stage.decode import decode, keypoints_to_image, merge_flipped
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.people import prepare_person
 from hrn_stage.preprocess import normalize
+from pose_contract.records import Box, Cut, Person
 from pose_contract.skeletons import MPII16
 from stage_kit.pictures.images import Picture, encode_jpeg, read_image
-from pose_contract.records import Box, Cut, Person
 
 CUT_SCALE, MARGIN = 1.25, 2
 

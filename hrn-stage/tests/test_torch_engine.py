@@ -19,8 +19,8 @@ from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.network import build_network
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
-from pose_contract.skeletons import MPII16
 from pose_contract.errors import UsageError, WeightsError
+from pose_contract.skeletons import MPII16
 
 # torch says it of a plain pickle, which is one of the damaged files below.
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")

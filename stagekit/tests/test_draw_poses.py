@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stage_kit.pictures.draw_poses import SIDE_COLORS, DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from pose_contract.skeletons import COCO17, LSP14, MPII16
+from stage_kit.pictures.draw_poses import SIDE_COLORS, DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 
 GREY = np.full((200, 300, 3), 128, np.uint8)
 

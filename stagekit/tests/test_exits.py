@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pose_contract import errors
+from pose_contract.records import Counts, RunReport
 from stage_kit.command.exits import Terminated, run_command
 from stage_kit.command.progress import Progress
-from pose_contract.records import Counts, RunReport
 from stage_kit.command.summary import summary_line
 
 

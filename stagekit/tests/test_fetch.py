@@ -19,8 +19,8 @@ from typing import Any, cast
 
 import pytest
 
-from stage_kit.weights import fetch as fetch_module
 from pose_contract.errors import UsageError, WeightsError, WorkspaceError
+from stage_kit.weights import fetch as fetch_module
 from stage_kit.weights.fetch import Display, Patience, fetch, fetch_command, fetch_each
 from stage_kit.weights.published import PublishedWeights, published_weights
 

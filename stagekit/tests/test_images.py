@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from pose_contract.errors import ImageError
-from stage_kit.pictures.images import Picture, encode_jpeg, fitting_into_memory, read_image, read_jpeg_comment, write_jpeg
+from stage_kit.pictures.images import (
+    Picture,
+    encode_jpeg,
+    fitting_into_memory,
+    read_image,
+    read_jpeg_comment,
+    write_jpeg,
+)
 
 ORIENTATION = 0x0112
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pose_contract.records import Counts, Failure, RunReport
+from pose_contract.workspace import Workspace
 from stage_kit.command import progress as progress_module
 from stage_kit.command.progress import Progress, printable
-from pose_contract.records import Counts, Failure, RunReport
 from stage_kit.command.summary import SHOWN_FAILURES, print_summary
-from pose_contract.workspace import Workspace
 
 
 def shown(capsys: pytest.CaptureFixture[str], quiet: bool = False) -> str:

@@ -12,11 +12,11 @@ import pytest
 from conftest import MADE_BY, SHA
 
 from pose_contract.errors import ImageError, WorkspaceError
-from stage_kit.runs.journal import RunLog, Settled
-from stage_kit.command.progress import Progress
-from stage_kit.runs.seen import SeenFiles, is_current, locked
 from pose_contract.storage import read_report
 from pose_contract.workspace import Workspace
+from stage_kit.command.progress import Progress
+from stage_kit.runs.journal import RunLog, Settled
+from stage_kit.runs.seen import SeenFiles, is_current, locked
 
 HOLD = """
 import sys, time

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from conftest import annot, poses
-
 from pose_contract.__main__ import main
+
 from pose_contract.errors import ImageError
-from stage_kit.runs.journal import RunLog
-from stage_kit.command.progress import Progress
-from stage_kit.command.status import status_table, workspace_status
 from pose_contract.storage import record_bytes, write_bytes, write_record
 from pose_contract.workspace import Workspace
+from stage_kit.command.progress import Progress
+from stage_kit.command.status import status_table, workspace_status
+from stage_kit.runs.journal import RunLog
 
 
 def fill(workspace: Workspace) -> None:

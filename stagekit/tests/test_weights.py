@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import ValidationError
 
-from stage_kit.weights import published as weights_module
 from pose_contract.errors import UsageError, WeightsError
+from stage_kit.weights import published as weights_module
 from stage_kit.weights.published import (
     PublishedWeights,
     chosen_weights,

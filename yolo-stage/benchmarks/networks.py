@@ -24,9 +24,9 @@ from stage_kit.networks.precision import Precision, has_bf16
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv, openvino
-from yolo_torch import torch_engine as by_torch
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.model_files import LITE, MODELS
+from yolo_torch import torch_engine as by_torch
 
 MANY = 8
 NOBODY = -20.0  # the heads' biases

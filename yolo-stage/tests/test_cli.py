@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from conftest import random_parameters, write_weights
 from fakes import RED, photo, save
+from yolo_stage.pipeline import detect_people
 
 from pose_contract.records import RunReport
 from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
-from yolo_stage.pipeline import detect_people
 
 COMMAND = Path(sys.executable).parent / "yolo-stage"
 

@@ -12,13 +12,13 @@ from conftest import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from stage_kit.pictures.boxes import iou_matrix
+from stage_kit.pictures.letterbox import boxes_to_image, letterbox
+from stage_kit.pictures.nms import nms
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import torch as torch_engine
 from yolo_stage.engines.refusals import opencv_refusal, torch_refusal
-from stage_kit.pictures.letterbox import boxes_to_image, letterbox
-from stage_kit.pictures.nms import nms
 
 NetworkOf = Callable[[str], DarknetNetwork]
 DARKNET_FILE = Path("a.weights")

@@ -15,16 +15,16 @@ import pytest
 from conftest import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError
-from stage_kit.pictures.images import read_image
 from stage_kit.networks.openvino import cache_folders, cached_model, cached_note, keep_model
 from stage_kit.networks.precision import choose_precision, has_bf16, may_have_cuda
 from stage_kit.pictures.boxes import iou_matrix
+from stage_kit.pictures.images import read_image
+from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import openvino as openvino_engine
 from yolo_stage.engines import torch as torch_engine
-from stage_kit.pictures.letterbox import letterbox
 
 NetworkOf = Callable[[str], DarknetNetwork]
 JOINED = "[route]\nlayers=-1,-2\n[route]\nlayers=-1\ngroups=2\ngroup_id=1\n"

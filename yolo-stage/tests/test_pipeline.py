@@ -18,15 +18,15 @@ from fakes import (
 )
 from numpy.typing import NDArray
 from story import annot_of, run
+from yolo_stage.pipeline import detect_people
 
 from pose_contract.errors import UsageError
-from stage_kit.pictures.images import Picture, decode_image, read_image
-from stage_kit.testing import workspace_bytes
-from stage_kit.runs.workers import AHEAD
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_boxes import draw_boxes
+from stage_kit.pictures.images import Picture, decode_image, read_image
+from stage_kit.runs.workers import AHEAD
+from stage_kit.testing import workspace_bytes
 from yolo_stage.options import DetectOptions
-from yolo_stage.pipeline import detect_people
 
 
 def test_every_image_gets_its_files(workspace: Workspace) -> None:

@@ -20,14 +20,14 @@ from fakes import (
     save,
 )
 from story import annot_of, prepared, run
+from yolo_stage.pipeline import detect_people
 
 from pose_contract.errors import UsageError, WorkspaceError
-from stage_kit.runs.seen import locked
 from pose_contract.storage import record_paths
-from stage_kit.testing import dies_at_write, workspace_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.runs.seen import locked
+from stage_kit.testing import dies_at_write, workspace_bytes
 from yolo_stage.options import DetectOptions
-from yolo_stage.pipeline import detect_people
 
 
 def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspace) -> None:

@@ -20,8 +20,8 @@ from yolo_stage.darknet import read_network
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import torch as torch_engine
 from yolo_stage.evaluation import Measured, measure
-from yolo_torch.training.augment import Augmentation
 from yolo_stage.labels import LabelledPicture, read_labels
+from yolo_torch.training.augment import Augmentation
 from yolo_torch.training.loader import Pictures, batches, loss_targets
 from yolo_torch.training.loop import learning_rate, train
 from yolo_torch.training.options import TrainOptions

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+FIRST_RELEASE = "0.1.0"
 
 SURE_SCORE = 0.2
 """Keypoints from this score on count in a person's score, as in HRNet's COCO evaluation."""
@@ -62,14 +64,25 @@ class Person(Record):
 
 
 class MadeBy(Record):
-    """What a record depends on besides its image. Whatever changes results stands here, and nothing else."""
+    """What a record depends on besides its image. Whatever changes results stands here, and nothing else.
+
+    `results` is a number that a stage raises by hand when the same inputs give other results: a release alone makes
+    nobody's records old. Records of the first release had its version instead.
+    """
 
     stage: str
-    version: str
+    results: int = Field(ge=1)
     model: str
     weights_sha256: Sha256
     options: dict[str, JsonValue]
     annot_sha256: Sha256 | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_first_release(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("version") == FIRST_RELEASE and "results" not in data:
+            return {name: value for name, value in data.items() if name != "version"} | {"results": 1}
+        return data
 
 
 class ImageRecord(Record):

@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
 from pose_contract.errors import ImageError, WorkspaceError
+from pose_contract.names import TEMPORARY_PREFIX
 from pose_contract.records import ImageAnnot, ImagePoses, Record, RunReport
-from pose_contract.workspace import TEMPORARY_PREFIX, stem_of
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
+FOLDER_TRIES = 100
 CORRECTED = re.compile(rb'"corrected"\s*:\s*true')
-NUMBERED = re.compile(r"(.+)-(\d+)\.jpg", re.DOTALL)
 NAME_IS_TO_BLAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EILSEQ, errno.EINVAL}
 
 
@@ -33,14 +35,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
     """Writes a file so that it is there whole or not at all: temporary name beside it, fsync, rename.
 
-    The temporary name depends only on the final one, so that the next write of the same file takes up what a killed
-    run has left behind. It is short: a file name of 255 bytes leaves no room for a suffix.
+    The temporary name is this process's own, as several processes on several machines may work on one workspace. It is
+    short: a file name of 255 bytes leaves no room for a suffix.
 
     Raises:
         WorkspaceError: no permission, read-only, disk full.
         ImageError: the name itself cannot be written here (too long, in the way of a folder).
     """
-    temporary = path.with_name(TEMPORARY_PREFIX + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16])
+    temporary = path.with_name(TEMPORARY_PREFIX + _own_name(path.name))
     try:
         try:
             with _opened(temporary) as file:
@@ -56,13 +58,24 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
         raise write_error(path, error) from error
 
 
+def _own_name(name: str) -> str:
+    """A short name for the file of that name, which no other thread, process or machine gives at the same time."""
+    owner = f"{socket.gethostname()} {os.getpid()} {threading.get_ident()} "
+    return hashlib.sha256(owner.encode() + os.fsencode(name)).hexdigest()[:16]
+
+
 def _opened(path: Path) -> BinaryIO:
-    """Opens a file to write, whose folder may have to be made first: seldom, so it is not looked for every time."""
-    try:
-        return path.open("wb")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+    """Opens a file to write, whose folder may have to be made first: seldom, so it is not looked for every time.
+
+    Another worker may remove the folder, while it is still empty, between its making and the opening.
+    """
+    for _ in range(FOLDER_TRIES):
+        try:
+            return path.open("wb")
+        except FileNotFoundError:
+            with contextlib.suppress(FileNotFoundError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("wb")
 
 
 def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
@@ -168,39 +181,6 @@ def remove_outputs(paths: Iterable[Path], folder: Path) -> None:
                 parent.rmdir()
 
 
-class NumberedFiles:
-    """The files of one folder that belong to the people of an image: `a-0.jpg`, `a-1.jpg`, … to `a.jpg`.
-
-    A folder is listed when it is first asked for and never again: a listing per image would take longer the more
-    images there are. So what the run itself writes may be missing.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._listings: dict[str, dict[str, list[tuple[int, str]]]] = {}
-
-    def of(self, name: str) -> dict[int, Path]:
-        """Those of the image `name`, by person index. Raises WorkspaceError where the folder may not be read."""
-        stem = PurePosixPath(stem_of(name))
-        place = str(stem.parent)
-        with self._lock:
-            if place not in self._listings:
-                try:
-                    self._listings[place] = self._list(place)
-                except OSError as error:
-                    raise write_error(self.folder / place, error) from error
-        return {index: self.folder / place / file for index, file in self._listings[place].get(stem.name, ())}
-
-    def _list(self, place: str) -> dict[str, list[tuple[int, str]]]:
-        found: dict[str, list[tuple[int, str]]] = {}
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for file in os.listdir(self.folder / place):  # noqa: PTH208 - names are enough
-                if match := NUMBERED.fullmatch(file):
-                    found.setdefault(match[1], []).append((int(match[2]), file))
-        return found
-
-
 def record_paths(folder: Path) -> Iterator[Path]:
     """All record files below a folder, in sorted order."""
     return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
@@ -212,3 +192,10 @@ def sweep_temporaries(folder: Path) -> int:
     for path in strays:
         remove_file(path)
     return len(strays)
+
+
+def write_schemas(folder: Path) -> None:
+    """Writes one JSON schema per record that lies in a workspace."""
+    for kind in (ImageAnnot, ImagePoses, RunReport):
+        text = json.dumps(kind.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+        write_bytes(folder / f"{kind.__name__}.json", text.encode())

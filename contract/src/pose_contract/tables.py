@@ -9,8 +9,8 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 
-from pose_contract.skeletons import Skeleton
 from pose_contract.records import ImagePoses
+from pose_contract.skeletons import Skeleton
 
 COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d+)")
 PERSON_CATEGORY = 1
@@ -68,13 +68,19 @@ def json_list(rows: Iterable[dict[str, object]]) -> Iterator[str]:
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
+def keypoint_rows(poses: ImagePoses, name: str) -> Iterator[tuple[object, ...]]:
+    """One image's rows of keypoints.csv; `name` is the image's, below images/."""
+    for person in poses.people:
+        for point in person.keypoints:
+            yield name, person.index, point.name, point.x, point.y, point.score
+
+
 def csv_rows(poses: ImagePoses, name: str) -> str:
     """One image's lines of keypoints.csv."""
     lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    for person in poses.people:
-        writer.writerows([name, person.index, point.name, point.x, point.y, point.score] for point in person.keypoints)
+    csv.writer(lines, lineterminator="\n").writerows(keypoint_rows(poses, name))
     return lines.getvalue()
 
 
-CSV_HEADER = "image,person,keypoint,x,y,score\n"
+KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score")
+CSV_HEADER = ",".join(KEYPOINT_COLUMNS) + "\n"

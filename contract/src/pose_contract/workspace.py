@@ -1,21 +1,27 @@
-"""The workspace on disk: every folder and file name, spelled once.
+"""The workspace on disk: every folder and file name, spelled once; and its results as a program reads them.
 
-Nothing here reads or writes a file's contents; `storage` does. Names follow docs/workspace.md: the extension `.jpg` is
-dropped, any other stays, and sub-folders are mirrored.
+`storage` reads and writes the files. Names follow docs/workspace.md: the extension `.jpg` is
+dropped in any letter case, any other stays, and sub-folders are mirrored.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from pose_contract.errors import UsageError
-from stage_kit.command.progress import printable
+from pose_contract.names import stem_of
+from pose_contract.records import ImagePoses
+from pose_contract.storage import read_poses, record_paths
+from pose_contract.tables import KEYPOINT_COLUMNS, keypoint_rows
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+if TYPE_CHECKING:
+    from pandas import DataFrame  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
 DEFAULT_CONFIG = "w32_256x256_adam_lr1e-3.yaml"
-TEMPORARY_PREFIX = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,24 @@ class Workspace:
     final: str = "final"
     output: str = "output"
     reports: str = "reports"
+
+    def __post_init__(self) -> None:
+        """Takes a text for `root` too."""
+        object.__setattr__(self, "root", Path(self.root))
+
+    def poses(self) -> Iterator[ImagePoses]:
+        """The poses of one image after the other, by name; records that cannot be read are passed over."""
+        paths = record_paths(self.path(self.output) / "poses")
+        return (poses for path in paths if (poses := read_poses(path)) is not None)
+
+    def keypoints(self) -> DataFrame | list[dict[str, object]]:
+        """All keypoints as one table, with the columns of keypoints.csv: pandas' if it is installed, else its rows."""
+        rows = [row for poses in self.poses() for row in keypoint_rows(poses, self.image_name(poses.image))]
+        if find_spec("pandas") is None:
+            return [dict(zip(KEYPOINT_COLUMNS, row, strict=True)) for row in rows]
+        from pandas import DataFrame
+
+        return DataFrame(rows, columns=list(KEYPOINT_COLUMNS))
 
     def path(self, relative: str) -> Path:
         """A path stored in a record -> where it lies on disk."""
@@ -86,98 +110,21 @@ class Workspace:
         """The image ids that go with `keypoints_coco`."""
         return self.path(f"{self.output}/images.coco.json")
 
-    def report_path(self, stage: str) -> Path:
-        """What the last run of a stage did."""
-        return self.path(f"{self.reports}/{stage}.json")
+    def report_path(self, stage: str, shard: str = "") -> Path:
+        """What the last run of a stage, or of one shard of it, did."""
+        return self.path(f"{self.reports}/{_of_shard(stage, shard)}.json")
 
-    def lock_path(self, stage: str) -> Path:
-        """Held while a stage runs."""
-        return self.path(f"{self.reports}/.{stage}.lock")
+    def lock_path(self, stage: str, shard: str = "") -> Path:
+        """Held while a stage, or one shard of it, runs."""
+        return self.path(f"{self.reports}/.{_of_shard(stage, shard)}.lock")
 
-    @property
-    def seen_path(self) -> Path:
+    def seen_path(self, shard: str = "") -> Path:
         """Hashes of files by size and modification time."""
-        return self.path(f"{self.reports}/.seen.json")
+        return self.path(f"{self.reports}/.{_of_shard('seen', shard)}.json")
 
 
-def stem_of(name: str) -> str:
-    """`a.jpg` -> `a`, `b.png` -> `b.png`: only `.jpg`, in lower case, is dropped, so a.jpg and a.png never meet."""
-    return name[:-4] if name.endswith(".jpg") else name
-
-
-@dataclass(frozen=True)
-class ImageListing:
-    """What lies in images/, in sorted order: names of pictures, files that are no pictures, names that are no text."""
-
-    names: tuple[str, ...]
-    ignored: tuple[str, ...]
-    unreadable_names: tuple[str, ...] = ()
-
-
-def list_images(workspace: Workspace) -> ImageListing:
-    """Finds the pictures in images/ and its sub-folders; dot files and dot folders are passed over.
-
-    A folder or a dangling link that is named like a picture is listed as a picture, so that it is reported as a
-    failure and not silently lost. A link to a folder that it lies in is not followed.
-
-    Raises:
-        UsageError: images/ is missing or holds no picture; nothing must then be removed as stale.
-    """
-    folder = workspace.path(workspace.images)
-    if not folder.is_dir():
-        raise UsageError(f"no folder {folder}", f"create it and put photos in: mkdir -p '{folder}'")
-    names: list[str] = []
-    ignored: list[str] = []
-    unreadable: list[str] = []
-    above = {str(folder): frozenset({_identity(folder)})}
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_unreadable):
-        inside = Path(parent).relative_to(folder).as_posix()
-        prefix = "" if inside == "." else f"{inside}/"
-        pictures = [entry for entry in folders if is_image_name(entry)]
-        folders[:] = sorted(entry for entry in folders if not entry.startswith(".") and entry not in pictures)
-        for entry in tuple(folders):
-            identity = _identity(Path(parent, entry))
-            if identity in above[parent]:
-                folders.remove(entry)
-                ignored.append(f"{prefix}{entry}/")
-            above[os.path.join(parent, entry)] = above[parent] | {identity}  # noqa: PTH118 - os.walk's own spelling
-        for entry in (*files, *pictures):
-            if not entry.startswith("."):
-                kind = ignored if not is_image_name(entry) else names if is_text(prefix + entry) else unreadable
-                kind.append(printable(prefix + entry) if kind is not names else prefix + entry)
-    if not names and not unreadable:
-        found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
-        raise UsageError(f"no picture in {folder}{found}", "put photos in: .jpg .jpeg .png .webp .bmp .tif")
-    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)))
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    raise UsageError(f"cannot look into {error.filename}: {error.strerror}", f"chmod u+rx '{error.filename}'")
-
-
-def is_text(name: str) -> bool:
-    """Whether a file name is UTF-8, so that a record can hold it; old archives bring others along."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file is taken for a picture, by its extension in any letter case."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def colliding_names(names: tuple[str, ...]) -> dict[str, str]:
-    """Pictures whose outputs would have the same name as an earlier picture's: `a.png.jpg` beside `a.png`."""
-    owner: dict[str, str] = {}
-    return {name: owner[stem_of(name)] for name in names if owner.setdefault(stem_of(name), name) != name}
+def _of_shard(name: str, shard: str) -> str:
+    return f"{name}.{shard}" if shard else name
 
 
 def default_root() -> Path:

@@ -16,8 +16,8 @@ import numpy as np
 from hrn_stage.config import read_config
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.evaluation import predict
-from pose_contract.skeletons import skeleton_for
 from hrn_stage.training.datasets import read_samples
+from pose_contract.skeletons import skeleton_for
 
 WORST = 0.05
 

@@ -36,7 +36,7 @@ def _run(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.options import EstimateOptions, default_config_path, workspace_for
-    from hrn_stage.pipeline import estimate_poses
+    from hrn_stage.steps import estimate_poses
     from stage_kit.command.summary import conclude
 
     given = [f"--{flag}" for flag in NO_MEANING if getattr(args, flag) is not None]

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.estimator import PoseEstimator
-from hrn_stage.inference import estimate_people
+from hrn_stage.inference import estimate_people, keypoints_in_image
 from hrn_stage.metrics import Correct, correct_within, head_lengths, interchangeable, torso_lengths
 from hrn_stage.people import PreparedPerson
 from hrn_stage.preprocess import affine_image_to_input, normalize, warp_person
-from pose_contract.skeletons import Skeleton
 from hrn_stage.training.datasets import coco_label_file
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
+from pose_contract.skeletons import Skeleton
+from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import read_image
 
-CALIBRATION = 160  # people that int8 is calibrated on
 PCK = "PCK@0.2"
 PCK_EITHER_SIDE = "PCK@0.2, left and right interchangeable"
 PCKH = "PCKh@0.5"
@@ -92,19 +92,22 @@ def judge(samples: Sequence[Sample], predictions: Predictions, config: HrnConfig
 def predict(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton) -> Predictions:
     """Keypoints of every sample, straight from its picture, in batches of TEST.BATCH_SIZE_PER_GPU."""
     size = config.TEST.BATCH_SIZE_PER_GPU
-    parts = []
+    width, height = config.MODEL.IMAGE_SIZE
+    keypoints, scores = [], []
     for first in range(0, len(samples), size):
         people = [_prepared(sample, config) for sample in samples[first : first + size]]
-        parts.append(estimate_people(people, estimator, config, skeleton, size))
-    return Predictions(
-        np.concatenate([part.keypoints_xy for part in parts]).astype(np.float64),
-        np.concatenate([part.scores for part in parts]).astype(np.float64),
-    )
+        pictures = np.zeros((size if estimator.fixed_batch else len(people), height, width, 3), np.uint8)
+        for row, person in enumerate(people):
+            pictures[row] = person.network_input
+        estimated = estimate_people(pictures, estimator, config, skeleton)[: len(people)]
+        keypoints.append(keypoints_in_image(estimated, people, config))
+        scores += [person.scores for person in estimated]
+    return Predictions(np.concatenate(keypoints).astype(np.float64), np.stack(scores).astype(np.float64))
 
 
 def sample_inputs(samples: Sequence[Sample], config: HrnConfig) -> Iterator[NDArray[np.float32]]:
     """Network inputs [1, 3, H, W] of some of the samples, for int8 to be calibrated on."""
-    for sample in samples[:: max(1, len(samples) // CALIBRATION)][:CALIBRATION]:
+    for sample in spread(samples):
         yield normalize(_prepared(sample, config).network_input[None], config.DATASET.COLOR_RGB)
 
 

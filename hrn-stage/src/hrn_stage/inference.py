@@ -18,9 +18,9 @@ from pose_contract.skeletons import Skeleton
 
 @dataclass(frozen=True)
 class Estimated:
-    """Keypoints [N, J, 2] in image pixels, heatmap maxima [N, J], heatmaps [N, J, h, w] of N people."""
+    """One person: keypoints [J, 2] in heatmap pixels, heatmap maxima [J], heatmaps [J, h, w]."""
 
-    keypoints_xy: NDArray[np.float64]
+    keypoints_in_heatmap_xy: NDArray[np.float32]
     scores: NDArray[np.float32]
     heatmaps: NDArray[np.float32]
 
@@ -31,13 +31,9 @@ def decode_method(config: HrnConfig) -> Method:
 
 
 def estimate_people(
-    people: Sequence[PreparedPerson], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton, batch_size: int
-) -> Estimated:
-    """Runs at most `batch_size` people through the network; where the batch's shape must not change it is padded."""
-    width, height = config.MODEL.IMAGE_SIZE
-    pictures = np.zeros((batch_size if estimator.fixed_batch else len(people), height, width, 3), np.uint8)
-    for row, person in enumerate(people):
-        pictures[row] = person.network_input
+    pictures: NDArray[np.uint8], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton
+) -> list[Estimated]:
+    """Runs people, RGB [N, H, W, 3] as the network sees them, through it; mirrored as well where FLIP_TEST says so."""
     inputs = normalize(pictures, config.DATASET.COLOR_RGB)
     if config.TEST.FLIP_TEST:
         both = estimator.heatmaps(np.concatenate([inputs, inputs[:, :, :, ::-1]]))
@@ -45,8 +41,14 @@ def estimate_people(
         heatmaps = merge_flipped(heatmaps, mirrored, skeleton.mirror_index, config.TEST.SHIFT_HEATMAP)
     else:
         heatmaps = estimator.heatmaps(inputs)
-    heatmaps = heatmaps[: len(people)]
     keypoints, scores = decode(heatmaps, decode_method(config), config.TEST.BLUR_KERNEL)
-    centers = np.stack([person.center for person in people])
-    scales = np.stack([person.scale for person in people])
-    return Estimated(keypoints_to_image(keypoints, centers, scales, config.MODEL.HEATMAP_SIZE), scores, heatmaps)
+    return [Estimated(*person) for person in zip(keypoints, scores, heatmaps, strict=True)]
+
+
+def keypoints_in_image(
+    estimated: Sequence[Estimated], people: Sequence[PreparedPerson], config: HrnConfig
+) -> NDArray[np.float64]:
+    """The keypoints [N, J, 2] of at least one person, in image pixels."""
+    keypoints = np.stack([person.keypoints_in_heatmap_xy for person in estimated])
+    centers, scales = (np.stack(part) for part in zip(*((p.center, p.scale) for p in people), strict=True))
+    return keypoints_to_image(keypoints, centers, scales, config.MODEL.HEATMAP_SIZE)

@@ -4,37 +4,54 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrn_stage import STAGE
-from stage_kit.pictures.draw_poses import DrawStyle
-from hrn_stage.people import Gathering, prepare_person
+from hrn_stage.people import PreparedPerson, prepare_person
 from hrn_stage.results import DebugPictures, final_comment
-from pose_contract.skeletons import skeleton_named
 from pose_contract.errors import ImageError
-from stage_kit.pictures.images import Picture, read_image, read_image_bytes, read_jpeg_comment
-from stage_kit.runs.journal import Settled
 from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
-from stage_kit.runs.seen import SeenFiles, is_current
+from pose_contract.skeletons import skeleton_named
 from pose_contract.storage import parse_kept_record
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from stage_kit.runs.seen import SeenFiles, is_current
+from stage_kit.runs.steps import Settled
 
 AGAIN = "run yolo-stage again"
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """An image whose people await the network."""
+
+    name: str
+    annot: ImageAnnot
+    annot_sha256: str
+    people: tuple[PreparedPerson, ...]
+    pixels: int = 0
+
+    @property
+    def rows(self) -> int:
+        """See `stage_kit.runs.steps.Image`."""
+        return len(self.people)
+
+
+@dataclass(frozen=True)
 class Redraw:
-    """An image whose record is current and whose final picture is not."""
+    """An image whose record is current and whose final picture is not; the network is not asked."""
 
     name: str
     poses: ImagePoses
     record: bytes
+    note: str = ""
+    rows: int = 0
+    pixels: int = 0
 
 
 @dataclass(frozen=True)
-class Intake:
+class PoseIntake:
     """What it takes to decide about an annot and to warp its cuts; its methods run in the workers."""
 
     workspace: Workspace
@@ -44,9 +61,8 @@ class Intake:
     overwrite: bool
     debug: DebugPictures
     seen: SeenFiles
-    say: Callable[[str], None]
 
-    def examine(self, annot_name: str) -> Gathering | Redraw | Settled:
+    def examine(self, annot_name: str) -> Prepared | Redraw | Settled:
         """Reads one annot (its path below annots/) and, unless its poses are current, its cuts."""
         path = self.workspace.path(self.workspace.annots) / annot_name
         name = annot_name.removesuffix(".json")
@@ -64,7 +80,7 @@ class Intake:
             )
         except ImageError as error:
             return Settled(name, error)
-        return Gathering(name, annot, annot_sha256, people)
+        return Prepared(name, annot, annot_sha256, people)
 
     def _annot(self, path: Path, data: bytes) -> ImageAnnot:
         annot = parse_kept_record(data, ImageAnnot)
@@ -102,16 +118,17 @@ class Intake:
             return None
         files = self.debug.files(self.workspace, name, len(annot.people))
         wanted = self.made_by.model_copy(update={"annot_sha256": annot_sha256})
+        note = ""
         if poses.corrected:
             _require_known_keypoints(poses)
             if poses.image_sha256 != annot.image_sha256:
-                self.say(f"{STAGE}: {name} has changed, its corrected poses are kept as they are")
+                note = f"{name} has changed, its corrected poses are kept as they are"
         elif self.overwrite or not is_current(poses.made_by, wanted, files):
             return None
         final = self.workspace.path(self.workspace.final_file(name))
         if read_jpeg_comment(final) == final_comment(record, self.style):
-            return Settled(name, people=len(poses.people))
-        return Redraw(name, poses, record)
+            return Settled(name, people=len(poses.people), note=note)
+        return Redraw(name, poses, record, note=note)
 
 
 def _require_known_keypoints(poses: ImagePoses) -> None:

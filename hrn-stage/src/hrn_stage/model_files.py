@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrn_stage.config import HrnConfig, read_config
+from hrn_stage.data_set_skeleton import skeleton_for
 from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
-from pose_contract.skeletons import Skeleton, skeleton_for
 from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.skeletons import Skeleton
 from stage_kit.networks.int8 import Samples
 from stage_kit.networks.precision import Precision, choose_precision
 from stage_kit.weights.published import (

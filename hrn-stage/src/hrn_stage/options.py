@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrn_stage.config import HrnConfig
-from stage_kit.pictures.draw_poses import DrawStyle
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace, default_root
+from stage_kit.pictures.draw_poses import DrawStyle
 
 MAX_BATCH = 1024
 

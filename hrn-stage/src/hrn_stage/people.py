@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, shift_affine, warp_person
-from pose_contract.skeletons import Skeleton
 from pose_contract.errors import ImageError
+from pose_contract.records import SURE_SCORE, Keypoint, Person, PersonPose
+from pose_contract.skeletons import Skeleton
 from stage_kit.pictures.images import Picture
-from pose_contract.records import SURE_SCORE, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 
 
 @dataclass(frozen=True)
@@ -41,42 +41,6 @@ def prepare_person(person: Person, cut_picture: Picture, input_wh: tuple[int, in
     center, scale = center_and_scale(person.box.xyxy, input_wh)
     affine = shift_affine(affine_image_to_input(center, scale, input_wh), cut.x, cut.y)
     return PreparedPerson(warp_person(cut_picture, affine, input_wh), center, scale)
-
-
-@dataclass
-class Gathering:
-    """One image whose people pass through the network, perhaps in several batches."""
-
-    name: str
-    annot: ImageAnnot
-    annot_sha256: str
-    people: tuple[PreparedPerson, ...]
-    keypoints_xy: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    scores: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    heatmaps: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every person has keypoints."""
-        return len(self.keypoints_xy) == len(self.people)
-
-
-def poses_record(gathering: Gathering, skeleton: Skeleton, made_by: MadeBy) -> ImagePoses:
-    """The record of one complete image."""
-    annot = gathering.annot
-    people = [
-        person_pose(person, gathering.keypoints_xy[index], gathering.scores[index], skeleton)
-        for index, person in enumerate(annot.people)
-    ]
-    return ImagePoses(
-        image=annot.image,
-        image_sha256=annot.image_sha256,
-        width=annot.width,
-        height=annot.height,
-        skeleton=skeleton.name,
-        people=tuple(people),
-        made_by=made_by.model_copy(update={"annot_sha256": gathering.annot_sha256}),
-    )
 
 
 def person_pose(

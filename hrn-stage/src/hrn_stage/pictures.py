@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
-from hrn_stage.people import Gathering
+from hrn_stage.inference import Estimated
+from hrn_stage.intake import Prepared
 from hrn_stage.results import DebugPictures, final_comment
-from pose_contract.skeletons import skeleton_named
-from stage_kit.pictures.images import Picture, encode_jpeg
 from pose_contract.records import ImagePoses, PersonPose
+from pose_contract.skeletons import skeleton_named
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from stage_kit.pictures.images import Picture, encode_jpeg
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,15 @@ class Pictures:
         final = paste_poses(picture, poses.people, poses.skeleton, self.style)
         return {self.workspace.final_file(name): encode_jpeg(final, final_comment(record, self.style))}
 
-    def debugging(self, image: Gathering, poses: ImagePoses, picture: Picture) -> dict[str, bytes]:
+    def debugging(
+        self, image: Prepared, answers: Sequence[Estimated], poses: ImagePoses, picture: Picture
+    ) -> dict[str, bytes]:
         """Every person's heatmaps, and their cut with nobody else's skeleton, as far as they are asked for."""
         files = {}
         for index, person in enumerate(image.people):
             if self.debug.heatmaps:
                 names = skeleton_named(poses.skeleton).keypoints
-                sheet = draw_heatmap_sheet(person.network_input, image.heatmaps[index], names)
+                sheet = draw_heatmap_sheet(person.network_input, answers[index].heatmaps, names)
                 files[self.workspace.heatmap_file(image.name, index)] = encode_jpeg(sheet)
             if self.debug.cuts:
                 cut = image.annot.people[index].cut

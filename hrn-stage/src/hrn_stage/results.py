@@ -1,30 +1,17 @@
-"""What hrn-stage keeps on disk besides its records: when a final picture is current, stale results, aggregates."""
+"""What hrn-stage keeps on disk besides its records: when a final picture is current, and what is stale."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrn_stage import STAGE, __version__
+from hrn_stage import facts
 from hrn_stage.config import HrnConfig
-from stage_kit.pictures.draw_poses import DrawStyle
-from pose_contract.skeletons import Skeleton
-from pose_contract.tables import (
-    CSV_HEADER,
-    coco_category,
-    coco_image,
-    coco_results,
-    colliding_ids,
-    csv_rows,
-    image_id,
-    json_list,
-)
-from pose_contract.errors import ImageError
-from pose_contract.records import ImagePoses
-from pose_contract.storage import NumberedFiles, read_poses, record_paths, remove_file, remove_outputs, write_chunks
+from pose_contract.storage import read_poses, record_paths, remove_outputs, write_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.runs.numbered_files import NumberedFiles
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,8 @@ def debug_pictures(config: HrnConfig) -> DebugPictures:
 
 def final_comment(record: bytes, style: DrawStyle) -> str:
     """What the JPEG comment of a final picture says: drawn from this record in this style. Otherwise it is redrawn."""
-    return f"{STAGE} {hashlib.sha256(record + repr((__version__, style)).encode()).hexdigest()[:32]}"
+    drawn = repr((facts().drawing, style)).encode()
+    return f"{facts().name} {hashlib.sha256(record + drawn).hexdigest()[:32]}"
 
 
 def remove_stale(workspace: Workspace) -> list[str]:
@@ -67,7 +55,10 @@ def remove_stale(workspace: Workspace) -> list[str]:
         annot = workspace.path(workspace.annots) / path.relative_to(folder)
         if annot.exists() or (poses := read_poses(path)) is None:
             continue
-        if poses.corrected:
+        today = workspace.path(workspace.poses_file(workspace.image_name(poses.image)))
+        if poses.corrected and today != path and not today.exists():
+            write_bytes(today, path.read_bytes())  # `.JPG` in capitals was not dropped in the first release
+        if poses.corrected and (today == path or today.read_bytes() != path.read_bytes()):
             kept.append(poses.image)
             continue
         name = path.relative_to(folder).as_posix().removesuffix(".json") + ".jpg"
@@ -76,48 +67,3 @@ def remove_stale(workspace: Workspace) -> list[str]:
             remove_outputs(pictures.of(name).values(), pictures.folder)
         remove_outputs([path], folder)  # last: until then a rerun finds what is left
     return kept
-
-
-def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
-    """Rebuilds the aggregates from the records; returns what keeps the COCO files from being written, if anything.
-
-    Records in another skeleton (a corrected one of an earlier run) stand in the CSV only: a COCO file has one skeleton.
-    """
-    paths = list(record_paths(workspace.path(workspace.output) / "poses"))
-    images: list[dict[str, object]] = []
-    write_chunks(workspace.keypoints_csv, _csv(workspace, paths, images))
-    collisions = colliding_ids(str(image["file_name"]) for image in images)
-    if collisions:
-        remove_file(workspace.keypoints_coco)
-        remove_file(workspace.images_coco)
-        first, second = collisions[0]
-        return ImageError(
-            f"{first} and {second} have the same COCO image id {image_id(first)} ({len(collisions)} such pairs)",
-            "rename one; all else is written, only the two COCO files are not",
-        )
-    same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
-    rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image)), skeleton))
-    write_chunks(workspace.keypoints_coco, json_list(rows))
-    write_chunks(workspace.images_coco, _images_coco(images, skeleton))
-    return None
-
-
-def _poses(paths: list[Path]) -> Iterator[ImagePoses]:
-    return (poses for path in paths if (poses := read_poses(path)) is not None)
-
-
-def _csv(workspace: Workspace, paths: list[Path], images: list[dict[str, object]]) -> Iterator[str]:
-    """The table; on the way every image's row of images.coco.json is put into `images`."""
-    yield CSV_HEADER
-    for poses in _poses(paths):
-        name = workspace.image_name(poses.image)
-        images.append(coco_image(poses, name))
-        yield csv_rows(poses, name)
-
-
-def _images_coco(images: list[dict[str, object]], skeleton: Skeleton) -> Iterator[str]:
-    yield '{"images": '
-    yield from json_list(images)
-    yield ', "annotations": [], "categories": '
-    yield from json_list([coco_category(skeleton)])
-    yield "}\n"

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from stage_kit.pictures.images import read_image
 from stage_kit.pictures.boxes import clip_boxes, iou_matrix
+from stage_kit.pictures.images import read_image
+from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.darknet import read_network
 from yolo_stage.engines.opencv import load_detector
-from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.people import Selection, choose_people
 
 VALIDATION, SEED = 500, 20241

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
+from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import add_network_flags, add_run_flags
 from yolo_stage import STAGE, __version__
@@ -17,19 +20,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] in (["train"], ["evaluate"]):
-        from yolo_torch.training.command import main as sub_command
+    if words[:1] == ["evaluate"]:
+        from yolo_stage.evaluate import evaluate
 
-        return sub_command(words[0], words[1:])
+        return evaluate(words[1:])
+    if words[:1] == ["train"]:
+        return run_command(STAGE, lambda: _train(words[1:]))
     args = parser().parse_args(words)
     return run_command(STAGE, lambda: _run(args))
+
+
+def _train(argv: Sequence[str]) -> int:
+    """`train` comes with yolo-torch: pytorchyolo, whose loss it uses, is GPL-3.0."""
+    from stage_kit.networks.device import how_to_get_torch
+
+    point = next(iter(entry_points(group="yolo_stage.commands", name="train")), None)
+    if point is None or find_spec("torch") is None:
+        raise UsageError("training needs yolo-torch, which is not installed", how_to_get_torch())
+    code: int = point.load()(argv)
+    return code
 
 
 def _run(args: argparse.Namespace) -> int:
     from stage_kit.command.summary import conclude
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
-    from yolo_stage.pipeline import detect_people
+    from yolo_stage.steps import detect_people
 
     folders = {
         "images": args.image_folder,

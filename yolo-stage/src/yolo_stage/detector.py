@@ -7,38 +7,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stage_kit.networks.network import Network
+
 SCORE_FLOOR = 0.001
 """Candidates at or under this score are never reported; no sensible threshold is lower."""
 
 
-class Detector(Protocol):
+Candidates = NDArray[np.float32]
+"""[K, 5]: x1, y1, x2, y2 in network-input pixels, edges continuous and not clipped, and score."""
+
+
+class Detector(Network, Protocol):
     """A loaded network that finds persons; engines and the fakes in tests have this shape."""
-
-    @property
-    def name(self) -> str:
-        """Name of the engine, such as `torch`."""
-
-    @property
-    def device(self) -> str:
-        """Where it runs: `cpu` or `cuda`."""
-
-    @property
-    def precision(self) -> str:
-        """Arithmetic of the network, such as `fp32`."""
-
-    @property
-    def fixed_batch(self) -> bool:
-        """Whether a batch's size changes its numbers or costs time, so that all should be alike."""
-
-    @property
-    def at_once(self) -> tuple[int, int]:
-        """How many images it wants at a time: the fewest and the most."""
 
     @property
     def input_size(self) -> int:
         """Side S of the square input in pixels."""
 
-    def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def detect(self, batch: NDArray[np.float32]) -> list[Candidates]:
         """Candidates for a batch [N, 3, S, S], RGB in 0..1.
 
         Returns, per image, float32 [K, 5]: x1, y1, x2, y2 in network-input pixels, edges continuous from 0 to S and

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
-from yolo_stage.detector import SCORE_FLOOR, Detector
+from stage_kit.networks.calibration import spread
 from stage_kit.pictures.letterbox import letterbox
+from yolo_stage.detector import SCORE_FLOOR, Detector
+from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
-from yolo_stage.labels import LabelledPicture, read_picture
 
 EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)
-IOU, MOST_PER_PICTURE, BATCH, CALIBRATION = 0.5, 100, 8, 160
+IOU, MOST_PER_PICTURE, BATCH = 0.5, 100, 8
 
 Found = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -83,7 +84,7 @@ def require_pycocotools() -> None:
 
 def sample_inputs(labelled: Sequence[LabelledPicture], input_size: int) -> Iterator[NDArray[np.float32]]:
     """Network inputs [1, 3, S, S] of some of the pictures, for int8 to be calibrated on."""
-    for row in labelled[:: max(1, len(labelled) // CALIBRATION)][:CALIBRATION]:
+    for row in spread(labelled):
         yield letterbox(read_picture(row), input_size)[0][None]
 
 

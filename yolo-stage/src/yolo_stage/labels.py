@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pose_contract.errors import ConfigError, ImageError
-from stage_kit.pictures.images import FORMATS, decode_image
-from pose_contract.workspace import is_image_name
+from pose_contract.names import is_image_name
 from stage_kit.pictures.boxes import valid_boxes
+from stage_kit.pictures.images import FORMATS, decode_image
 
 PERSON = "person"
+LABELS_HELP = "COCO's .json, a .txt list of pictures, or a folder of pictures with Darknet's labels"
 
 
 @dataclass(frozen=True)

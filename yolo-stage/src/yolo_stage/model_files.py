@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
 from stage_kit.networks.int8 import Samples
-from stage_kit.networks.precision import Precision, choose_precision
+from stage_kit.networks.precision import choose_precision
 from stage_kit.weights.published import is_there, missing_weights_error, sha256_of, weights_folder
-from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
+from yolo_stage.darknet import check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
-from yolo_stage.engines.choice import choose_engine
+from yolo_stage.engines.choice import choose_engine, plug_in
+from yolo_stage.loading import Loading
 from yolo_stage.options import ModelOptions
 
 MODELS = Path(__file__).parent / "models"
@@ -60,6 +61,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
     engine, why = choose_engine(options.engine, network, weights, options.device)
     weights_sha256 = sha256_of(weights)
     precision, why_precision = choose_precision(options.precision, engine, weights_sha256)
+    loading = Loading(network, weights, person, options.device, precision)
     return DetectorPlan(
         model=cfg.stem,
         weights_sha256=weights_sha256,
@@ -70,31 +72,24 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         engine=engine,
         why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
         precision=precision,
-        load=lambda samples: _load(engine, network, weights, person, options.device, precision, samples),
+        load=lambda samples: _load(engine, replace(loading, samples=samples)),
         batches_at_once=2 if engine == "openvino" else 1,
     )
 
 
-def _load(
-    engine: str,
-    network: DarknetNetwork,
-    weights: Path,
-    person: int,
-    device: str,
-    precision: Precision,
-    samples: Samples,
-) -> Detector:
+def _load(engine: str, loading: Loading) -> Detector:
     if engine == "openvino":
         from yolo_stage.engines.openvino import load_detector
 
-        return load_detector(network, weights, person, device, precision, samples)
-    if engine == "torch":
-        from yolo_torch import torch_engine as by_torch
+        return load_detector(loading)
+    if engine == "opencv":
+        from yolo_stage.engines import opencv
 
-        return by_torch.load_detector(network, weights, person, device, precision)
-    from yolo_stage.engines import opencv
-
-    return opencv.load_detector(network, weights, person, device)
+        return opencv.load_detector(loading)
+    plugged_in = plug_in(engine)
+    assert plugged_in is not None, "choose_engine has found it"
+    detector: Detector = plugged_in.load()(loading)
+    return detector
 
 
 def convert_embedded() -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from stage_kit.pictures.images import Picture, encode_jpeg, fitting_into_memory
+from pose_contract.names import stem_of
 from pose_contract.records import ImageAnnot, Person
-from pose_contract.storage import (
-    NumberedFiles,
-    read_annot,
-    record_paths,
-    remove_file,
-    remove_outputs,
-    write_bytes,
-    write_record,
-)
+from pose_contract.storage import read_annot, record_paths, remove_outputs, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_boxes import draw_boxes
+from stage_kit.pictures.images import Picture, encode_jpeg
+from stage_kit.runs.numbered_files import NumberedFiles
 
 
 def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tuple[Person, ...]:
@@ -31,34 +26,12 @@ def name_cuts(workspace: Workspace, name: str, people: Sequence[Person]) -> tupl
 
 
 def draw_results(picture: Picture, annot: ImageAnnot, inspect_file: str) -> dict[str, bytes]:
-    """Cuts and inspection picture as JPEG, by file name in the workspace.
-
-    Raises:
-        ImageError: they do not fit into memory.
-    """
+    """Cuts and inspection picture as JPEG, by file name in the workspace."""
     cuts = [person.cut for person in annot.people if person.cut]
     boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
     scores = np.array([person.score for person in annot.people], np.float64)
-    with fitting_into_memory():
-        files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
-        return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
-
-
-def write_results(
-    workspace: Workspace, name: str, files: Mapping[str, bytes], annot: ImageAnnot, cuts: NumberedFiles
-) -> None:
-    """Writes cuts and inspection picture first, the record last. `cuts` are those that were there before.
-
-    Raises:
-        WorkspaceError: not writable, or the disk is full.
-        ImageError: a name that cannot be written.
-    """
-    for file, data in files.items():
-        write_bytes(workspace.path(file), data)
-    for index, path in cuts.of(name).items():
-        if index >= len(annot.people):
-            remove_file(path)
-    write_record(workspace.path(workspace.annot_file(name)), annot)
+    files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
+    return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
 
 
 def remove_results(workspace: Workspace, name: str, cuts: NumberedFiles) -> None:
@@ -75,13 +48,34 @@ def remove_stale(workspace: Workspace, cuts: NumberedFiles) -> list[str]:
     for path in record_paths(folder):
         stem = path.relative_to(folder).as_posix().removesuffix(".json")
         # Of 10,000 records hardly one is stale: none is read whose picture is where its name says.
-        if any(workspace.path(workspace.image_file(name)).is_file() for name in (f"{stem}.jpg", stem)):
+        if workspace.path(workspace.image_file(f"{stem}.jpg")).is_file() or _is_beside(workspace, stem):
             continue
         annot = read_annot(path)
-        if annot is None or workspace.path(annot.image).exists() or workspace.path(annot.image).is_symlink():
+        if annot is None:
             continue
-        if annot.corrected:
+        image = workspace.path(annot.image)
+        if image.exists() or image.is_symlink():
+            _rename(workspace, path, annot, cuts)
+        elif annot.corrected:
             kept.append(annot.image)
-            continue
-        remove_results(workspace, f"{stem}.jpg", cuts)
+        else:
+            remove_results(workspace, f"{stem}.jpg", cuts)
     return kept
+
+
+def _is_beside(workspace: Workspace, stem: str) -> bool:
+    """Whether `b.png` is the picture of `annots/b.png.json`; `IMG_1.JPG` was that of `annots/IMG_1.JPG.json` once."""
+    return stem == stem_of(stem) and workspace.path(workspace.image_file(stem)).is_file()
+
+
+def _rename(workspace: Workspace, path: Path, annot: ImageAnnot, cuts: NumberedFiles) -> None:
+    """Takes a record to the name that its image has today: `.JPG` in capitals was not dropped in the first release."""
+    name = workspace.image_name(annot.image)
+    today = workspace.path(workspace.annot_file(name))
+    if today == path:
+        return
+    old = path.relative_to(workspace.path(workspace.annots)).as_posix().removesuffix(".json") + ".jpg"
+    if annot.corrected and not today.exists():
+        write_bytes(today, path.read_bytes())
+    if not annot.corrected or today.read_bytes() == path.read_bytes():
+        remove_results(workspace, old, cuts)

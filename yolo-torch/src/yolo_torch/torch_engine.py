@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pose_contract.errors import ConfigError, UsageError, WeightsError
-from stage_kit.networks.precision import Precision
+from pose_contract.errors import ConfigError, WeightsError
+from stage_kit.networks.device import torch_device
+from stage_kit.networks.torch_exact import exact_inference, to_device
 from yolo_stage.cfg_sections import Section, render_sections
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, is_checkpoint, read_parameters
 from yolo_stage.detector import Detector, candidate_rows
 from yolo_stage.engines.refusals import torch_refusal
+from yolo_stage.loading import Loading
+from yolo_torch import imgaug_stand_in
 
 # pytorchyolo insists on these keys of [net], which only training uses.
 _TRAINING_KEYS = {
@@ -61,49 +63,34 @@ class TorchDetector:
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `Detector.detect`. Raises UsageError where the batch does not fit into the GPU's memory."""
-        # TF32 would round the products to 10 bits, benchmarking pick another algorithm from run to run.
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        rounded = torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
-        try:
-            with torch.inference_mode(), exact, rounded:
-                inputs = torch.from_numpy(np.ascontiguousarray(batch))
-                if self.device == "cuda":
-                    inputs = inputs.pin_memory()  # from elsewhere the copy would make this thread wait
-                inputs = inputs.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-                rows = self.model(inputs)
-                scores = (rows[..., 4] * rows[..., 5 + self.person_class]).cpu().numpy()
-                boxes = rows[..., :4].cpu().numpy()
-        except torch.cuda.OutOfMemoryError:
-            raise UsageError(
-                f"a batch of {len(batch)} does not fit into the GPU's memory",
-                "give a smaller --batch_size, or --device cpu",
-            ) from None
+        with exact_inference(self.device, self.precision, len(batch)):
+            rows = self.model(to_device(batch, self.device))
+            scores = (rows[..., 4] * rows[..., 5 + self.person_class]).cpu().numpy()
+            boxes = rows[..., :4].cpu().numpy()
         return [candidate_rows(*image) for image in zip(boxes, scores, strict=True)]
 
 
-def load_detector(
-    network: DarknetNetwork, weights: Path, person_class: int, device: str, precision: Precision = "fp32"
-) -> Detector:
-    """Detector by pytorchyolo; `device` is auto (CUDA if there is any), cpu or cuda.
+def load_detector(loading: Loading) -> Detector:
+    """Detector by pytorchyolo, on the CPU or a CUDA GPU; the entry point of `yolo_stage.engines`.
 
     Raises ConfigError if pytorchyolo can't honour the cfg exactly, WeightsError if the file does not fit it, and
     UsageError if cuda is asked for and not there.
     """
+    network = loading.network
     if refusal := torch_refusal(network):
         raise ConfigError(f"the torch engine can't run {network.name} exactly: {refusal}", "use --engine opencv")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda, but torch sees no CUDA device here", "use --device cpu, or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch_device(loading.device)
     model = build_model(network)
-    load_weights(model, network, weights)
+    load_weights(model, network, loading.weights)
     _fuse_batch_norms(model.eval())
     for layer in model.modules():
         if isinstance(layer, torch.nn.Conv2d):  # what the CPU's and the GPU's convolutions work in
             layer.to(memory_format=torch.channels_last)
     for layer in model.yolo_layers:
         layer.register_forward_pre_hook(_in_full)
-    return TorchDetector(model.to(device), person_class, network.input_size, device, precision=precision)
+    return TorchDetector(
+        model.to(device), loading.person_class, network.input_size, device, precision=loading.precision
+    )
 
 
 def _fuse_batch_norms(model: Any) -> None:
@@ -132,8 +119,8 @@ def load_weights(model: Any, network: DarknetNetwork, weights: Path) -> None:
 
 def build_model(network: DarknetNetwork) -> Any:
     """pytorchyolo's Darknet of a checked cfg, with the random parameters that PyTorch gives it."""
-    with contextlib.redirect_stdout(None), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of imgaug, which pytorchyolo imports for training
+    imgaug_stand_in.install()
+    with contextlib.redirect_stdout(None):
         from pytorchyolo.models import Darknet  # type: ignore[import-untyped]  # takes seconds to import
     net, *rest = network.sections
     missing = {key: value for key, value in _TRAINING_KEYS.items() if not net.has(key)}

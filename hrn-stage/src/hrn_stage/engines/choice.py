@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from pose_contract.errors import UsageError
-from stage_kit.networks.precision import may_have_cuda
+from stage_kit.networks.device import wants_gpu
 
 
 def choose_engine(requested: str, device: str) -> tuple[str, str]:
@@ -25,14 +25,6 @@ def choose_engine(requested: str, device: str) -> tuple[str, str]:
         return "openvino", "requested"
     if requested == "torch":
         return "torch", "requested"
-    if device == "cuda" or (device == "auto" and _sees_cuda()):
+    if wants_gpu(device):
         return "torch", "on the GPU"
     return ("openvino", "the fastest on a CPU") if installed else ("torch", "OpenVINO is not installed")
-
-
-def _sees_cuda() -> bool:
-    if not may_have_cuda() or find_spec("torch") is None:
-        return False
-    import torch
-
-    return torch.cuda.is_available()

@@ -14,10 +14,10 @@ from hrn_stage.config_keys import ModelConfig
 from hrn_stage.decode import decode
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import WeightsError
+from pose_contract.records import SURE_SCORE
 from stage_kit.networks.int8 import Outputs, Samples, quantized_model
 from stage_kit.networks.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
 from stage_kit.networks.precision import Precision
-from pose_contract.records import SURE_SCORE
 from stage_kit.runs.workers import worker_count
 
 _MOST_AT_ONCE = 16  # people wait for each other in memory

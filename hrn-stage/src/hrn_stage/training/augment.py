@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.config_keys import DatasetConfig
-from pose_contract.skeletons import Skeleton
 from hrn_stage.training.samples import Sample
+from pose_contract.skeletons import Skeleton
 
 ROTATION_PROBABILITY = 0.6
 HALF_BODY_SCALE = 1.5

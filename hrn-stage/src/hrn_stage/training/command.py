@@ -39,7 +39,7 @@ def parser(command: str) -> argparse.ArgumentParser:
 
 def _train(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
-    from pose_contract.skeletons import skeleton_for
+    from hrn_stage.data_set_skeleton import skeleton_for
     from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
@@ -62,12 +62,12 @@ def _train(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from hrn_stage.config import read_config
+    from hrn_stage.data_set_skeleton import skeleton_for
     from hrn_stage.evaluation import judge, predict, read_predictions, sample_inputs
     from hrn_stage.model_files import plan_estimator
-    from pose_contract.skeletons import skeleton_for
     from hrn_stage.training.datasets import read_samples
-    from stage_kit.networks.allocator import keep_freed_memory
     from pose_contract.storage import write_bytes
+    from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
     config = read_config(args.cfg, args.opts)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrn_stage.config import HrnConfig
+from hrn_stage.data_set_skeleton import skeleton_for
 from hrn_stage.preprocess import center_and_scale
-from pose_contract.skeletons import LSP14, MPII16, Skeleton, skeleton_for
 from hrn_stage.training.samples import Sample, extent_box
 from pose_contract.errors import ConfigError
+from pose_contract.skeletons import LSP14, MPII16, Skeleton
 from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
 

@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.preprocess import normalize, warp_person
-from pose_contract.skeletons import Skeleton
 from hrn_stage.training.augment import joints_in_view, plain_view, random_view, vary_colour, view_affine
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.targets import gaussian_heatmaps
 from pose_contract.errors import ImageError, StageError
+from pose_contract.skeletons import Skeleton
 from stage_kit.pictures.images import read_image
 from stage_kit.runs.workers import worker_count
 

@@ -17,7 +17,6 @@ from hrn_stage.config import HrnConfig
 from hrn_stage.engines.checkpoint import read_state_dict
 from hrn_stage.evaluation import Measured, measure
 from hrn_stage.network import build_network
-from pose_contract.skeletons import Skeleton
 from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.loader import EpochSampler, People, batches
 from hrn_stage.training.processes import Processes
@@ -33,6 +32,7 @@ from hrn_stage.training.state import (
     save_weights,
 )
 from pose_contract.errors import ConfigError, StageError
+from pose_contract.skeletons import Skeleton
 
 STATE, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
 

@@ -13,16 +13,16 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from hrn_stage import __version__
 from hrn_stage.config import HrnConfig
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
 from hrn_stage.engines.torch import TorchEstimator
 from hrn_stage.evaluation import Measured, predict
 from hrn_stage.preprocess import affine_image_to_input, warp_person
-from pose_contract.skeletons import Skeleton
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.state import TrainingState
-from stage_kit.pictures.images import Picture, read_image, write_jpeg
-from stage_kit.command.progress import tell
+from pose_contract.skeletons import Skeleton
 from pose_contract.storage import write_bytes
+from stage_kit.command.progress import tell
+from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
+from stage_kit.pictures.images import Picture, read_image, write_jpeg
 
 SHEET_PEOPLE, SHEET_COLUMNS, CELL = 16, 4, 256
 

@@ -1,9 +1,8 @@
-"""`python -m pose_contract`: what the Makefile needs besides the stages."""
+"""The command `pose`: what is needed besides the stages' own commands."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one of the sub-commands; the exit codes are those of the stages."""
-    parser = argparse.ArgumentParser(prog="pose_contract")
+    parser = argparse.ArgumentParser(prog="pose")
     commands = parser.add_subparsers(dest="command", required=True)
     weights = commands.add_parser("weights", help="fetch and verify published weights")
     weights.add_argument("names", nargs="*", metavar="NAME")
@@ -38,15 +37,17 @@ def _run(args: argparse.Namespace) -> int:
 
         fetch_command(args.names, args.trust)
     elif args.command == "schema":
+        from pose_contract.storage import write_schemas
+
         write_schemas(args.folder)
     elif args.command == "status":
-        from stage_kit.command.status import status_table, workspace_status
         from pose_contract.workspace import Workspace
+        from stage_kit.command.status import status_table, workspace_status
 
         print(status_table(workspace_status(Workspace(args.workspace))))
     elif args.command == "found":
-        from stage_kit.command.summary import found_lines
         from pose_contract.workspace import Workspace
+        from stage_kit.command.summary import found_lines
 
         print("\n".join(found_lines(Workspace(args.workspace))))
     else:
@@ -55,27 +56,18 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _verdict(root: Path) -> int:
-    from stage_kit.command.status import HRN, YOLO
     from pose_contract.storage import read_report
     from pose_contract.workspace import Workspace
+    from stage_kit.stages import installed_stages
 
     code = DONE
-    for stage in (YOLO, HRN):
-        report = read_report(Workspace(root).report_path(stage))
+    for stage in installed_stages():
+        report = read_report(Workspace(root).report_path(stage.name))
         if report and report.failures:
-            print(f"{stage}: {len(report.failures)} failed, see {Workspace(root).report_path(stage)}", file=sys.stderr)
+            path = Workspace(root).report_path(stage.name)
+            print(f"{stage.name}: {len(report.failures)} failed, see {path}", file=sys.stderr)
             code = SOME_IMAGES_FAILED
     return code
-
-
-def write_schemas(folder: Path) -> None:
-    """Writes one JSON schema per record that lies in a workspace."""
-    from pose_contract.records import ImageAnnot, ImagePoses, RunReport
-    from pose_contract.storage import write_bytes
-
-    for kind in (ImageAnnot, ImagePoses, RunReport):
-        text = json.dumps(kind.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
-        write_bytes(folder / f"{kind.__name__}.json", text.encode())
 
 
 if __name__ == "__main__":

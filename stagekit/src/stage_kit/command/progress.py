@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -17,12 +16,6 @@ def tell(text: str) -> None:
     """Prints a line to the log. That its reader has gone, or its disk is full, is no reason to end a night's run."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
-
-
-def printable(name: str) -> str:
-    """A file name as it can be shown and stored: bytes that are no text, and control characters, are escaped."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 class Progress:

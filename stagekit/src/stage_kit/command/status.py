@@ -1,4 +1,4 @@
-"""What `make status` says: per stage, how many images are done, failed, without anybody, still to do."""
+"""What `pose status` says: per stage, how many images are done, failed, without anybody, still to do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pose_contract.errors import ImageError, UsageError
-from stage_kit.pictures.images import read_image_bytes
 from pose_contract.records import ImageAnnot, ImagePoses
-from stage_kit.runs.seen import SeenFiles
 from pose_contract.storage import read_annot, read_poses, read_report, record_paths
-from pose_contract.workspace import Workspace, list_images
+from pose_contract.workspace import Workspace
+from stage_kit.pictures.images import read_image_bytes
+from stage_kit.runs.listing import list_images
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.stages import StageFacts, installed_stages
 
-YOLO, HRN = "yolo-stage", "hrn-stage"
 COLUMNS = ("done", "nobody", "failed", "to do")
+Named = tuple[str, ImageAnnot | ImagePoses | None]
 
 
 def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
@@ -26,21 +28,23 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     if not workspace.root.is_dir():
         raise UsageError(f"no workspace {workspace.root}", f"create it: make workspace WORKSPACE={workspace.root}")
     seen = SeenFiles(workspace)
-    try:
-        names = list_images(workspace).names
-    except UsageError:
-        names = ()
-    yolo = _tally(workspace, YOLO, ((name, _found(workspace, seen, name)) for name in names))
+    return {stage.name: _tally(workspace, stage, _named(workspace, seen, stage)) for stage in installed_stages()}
+
+
+def _named(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Iterable[Named]:
+    if stage.status.of == "images":
+        try:
+            names = list_images(workspace).names
+        except UsageError:
+            names = ()
+        return ((name, _found(workspace, seen, name)) for name in names)
     folder = workspace.path(workspace.annots)
-    annotated = [path.relative_to(folder).as_posix() for path in record_paths(folder)]
-    hrn = _tally(workspace, HRN, (_posed(workspace, seen, annot_name) for annot_name in annotated))
-    return {YOLO: yolo, HRN: hrn}
+    annots = (path.relative_to(folder).as_posix() for path in record_paths(folder))
+    return (_posed(workspace, seen, annot) for annot in annots)
 
 
-def _tally(
-    workspace: Workspace, stage: str, images: Iterable[tuple[str, ImageAnnot | ImagePoses | None]]
-) -> Counter[str]:
-    report = read_report(workspace.report_path(stage))
+def _tally(workspace: Workspace, stage: StageFacts, images: Iterable[Named]) -> Counter[str]:
+    report = read_report(workspace.report_path(stage.name))
     failed = {failure.file for failure in report.failures} if report else set()
     counts: Counter[str] = Counter()
     for name, record in images:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
-from stage_kit.command.progress import tell
 from pose_contract.records import SURE_SCORE, RunReport
 from pose_contract.storage import read_poses, record_paths
 from pose_contract.workspace import Workspace
+from stage_kit.command.progress import tell
 
 SHOWN_FAILURES = 10
 

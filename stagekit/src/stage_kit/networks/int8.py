@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import UsageError
-from stage_kit.networks.openvino import cached_model, cached_note, compile_network, keep_model
 from stage_kit.command.progress import tell
+from stage_kit.networks.openvino import cached_model, cached_note, compile_network, keep_model
 
 Inputs = NDArray[np.float32]
 Outputs = list[list[NDArray[np.float32]]]
@@ -49,7 +49,7 @@ def _quantize(exact: Any, inputs: list[Inputs], compare: Compare) -> tuple[Any, 
     for noisy in ("nncf", "torch.utils.cpp_extension"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        import nncf  # type: ignore[import-not-found, unused-ignore]
+        import nncf  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ImportError:
         reason = "--precision int8 needs NNCF, which is not installed"
         raise UsageError(reason, "make setup installs it; the containers leave it out") from None

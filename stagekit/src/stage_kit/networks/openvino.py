@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stage_kit.networks.precision import Precision
 from stage_kit.command.progress import tell
+from stage_kit.networks.precision import Precision
 
 # Of what is not quantised in an int8 network there is little; it stays exact.
 ELEMENT_TYPES: dict[str, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -193,6 +193,6 @@ def the_core() -> Any:
 def import_openvino() -> Any:
     """The package, without its telemetry: nobody was asked whether a run may be told to anyone."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # an import of it fails, and it is left
-    import openvino  # type: ignore[import-not-found, unused-ignore]
+    import openvino  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     return openvino

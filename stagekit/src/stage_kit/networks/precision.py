@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from pose_contract.errors import UsageError
+from stage_kit.networks.device import may_have_cuda
+from stage_kit.stages import installed_stages
 
 Precision = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
@@ -45,19 +46,19 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
 
 
 def has_bf16() -> bool:
-    """Whether the CPU computes in bf16 itself, as OpenVINO sees it."""
-    from stage_kit.networks.openvino import the_core
+    """Whether the CPU computes in bf16 itself: as OpenVINO sees it, or, where that is not installed, Linux."""
+    if find_spec("openvino") is not None:
+        from stage_kit.networks.openvino import the_core
 
-    return "BF16" in the_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "BF16" in the_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def bf16_losses() -> dict[str, float]:
     """Points of PCK@0.2 or AP50 lost in bf16, by the weights' sha256, as measured on labelled photos."""
-    table = tomllib.loads(files("pose_contract").joinpath("precision.toml").read_text("utf-8"))
-    return {row["sha256"]: float(row["loss"]) for row in table.get("weights", [])}
-
-
-def may_have_cuda() -> bool:
-    """Whether a GPU may be there: torch, which takes seconds to import, is asked only then."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
+    tables = [tomllib.loads(stage.text_of("precision.toml")) for stage in installed_stages()]
+    return {row["sha256"]: float(row["loss"]) for table in tables for row in table.get("weights", [])}

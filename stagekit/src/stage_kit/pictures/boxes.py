@@ -38,9 +38,9 @@ def clip_boxes(boxes_xyxy: ArrayLike, picture_wh: tuple[int, int]) -> NDArray[np
 def valid_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.bool_]:
     """Mask [K] of the boxes [K, 4] that are finite and not degenerate: at least 0.01 px wide and high."""
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
-    finite: NDArray[np.bool_] = np.isfinite(boxes).all(axis=1)
+    finite = np.asarray(np.isfinite(boxes).all(axis=1))
     mask = np.zeros(len(boxes), np.bool_)
-    mask[finite] = (boxes[finite, 2:] - boxes[finite, :2] >= _SHORTEST_SIDE).all(axis=1)
+    mask[finite] = np.all(boxes[finite, 2:] - boxes[finite, :2] >= _SHORTEST_SIDE, axis=1)
     return mask
 
 

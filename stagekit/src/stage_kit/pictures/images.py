@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import (
     BmpImagePlugin,
     ExifTags,
     Image,
+    ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -103,10 +105,8 @@ def decode_image(data: bytes) -> Picture:
     """`read_image` for bytes at hand."""
     if not data:
         raise ImageError("is empty (0 bytes)", "copy the picture again")
-    # Our own limit replaces Pillow's: it is checked on the header, before any pixel is decoded.
-    Image.MAX_IMAGE_PIXELS = None
     try:
-        with fitting_into_memory(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with fitting_into_memory(), _opened(data) as opened:
             pixels = opened.width * opened.height
             if pixels > MAX_PIXELS:
                 raise ImageError(
@@ -126,6 +126,15 @@ def decode_image(data: bytes) -> Picture:
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         raise ImageError(f"is damaged: {error}", "copy the picture again, or save it anew") from error
+
+
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    """The picture with its header read. Image.open would do as well, but for its own limit, which is the process's."""
+    for open_as, accepts in (Image.OPEN[name] for name in FORMATS):
+        if accepts is None or accepts(data[:16]) is True:
+            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # not of this kind after all
+                return open_as(io.BytesIO(data), "")
+    raise UnidentifiedImageError
 
 
 def _upright(picture: Image.Image) -> Image.Image:

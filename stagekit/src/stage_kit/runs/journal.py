@@ -10,35 +10,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from pose_contract.errors import ImageError, StageError
-from stage_kit.command.progress import Progress, printable
+from pose_contract.errors import StageError
+from pose_contract.names import printable
 from pose_contract.records import Counts, Failure, RunReport
 from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Settled:
-    """An image that needs no network: all is current, or it cannot be processed."""
-
-    name: str
-    error: ImageError | None = None
-    people: int = 0
+from stage_kit.command.progress import Progress
+from stage_kit.runs.steps import Settled
+from stage_kit.stages import StageFacts
 
 
 @dataclass
 class RunLog:
-    """Gathers what one run does, tells it to the user, and keeps reports/STAGE.json; safe to use from threads."""
+    """Gathers what one run does, tells it to the user, and keeps reports/STAGE.json (a shard:
+    reports/STAGE.SHARD.json); safe to use from threads."""
 
     workspace: Workspace
-    stage: str
-    version: str
+    stage: StageFacts
     options: Mapping[str, object]
     progress: Progress
     model: str = ""
     engine: str = ""
     device: str = ""
     ignored: tuple[str, ...] = ()
+    shard: str = ""
     failures: list[Failure] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,10 +62,16 @@ class RunLog:
         """Something that is no image could not be done."""
         with self._lock:
             self.failures.append(Failure(file=printable(file), reason=error.reason, remedy=error.remedy))
-        self.progress.say(f"{self.stage}: {printable(file)} {error}")
+        self.say(f"{printable(file)} {error}")
+
+    def say(self, text: str) -> None:
+        """A line for the user."""
+        self.progress.say(f"{self.stage.name}: {text}")
 
     def settle(self, file: str, image: Settled) -> None:
         """One image needed no work."""
+        if image.note:
+            self.say(image.note)
         if image.error is None:
             self.done("skipped", image.people)
         else:
@@ -81,8 +82,8 @@ class RunLog:
         seconds = time.monotonic() - self._started
         processed = self.counts.get("processed", 0)
         return RunReport(
-            stage=self.stage,
-            version=self.version,
+            stage=self.stage.name,
+            version=self.stage.version,
             state=state,
             message=message,
             started=self._started_at,
@@ -100,7 +101,7 @@ class RunLog:
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
         """Writes the report when the run starts and however it ends, short of a kill."""
-        path = self.workspace.report_path(self.stage)
+        path = self.workspace.report_path(self.stage.name, self.shard)
         write_record(path, self.report("running"))
         try:
             yield

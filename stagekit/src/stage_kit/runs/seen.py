@@ -1,72 +1,41 @@
-"""One run of a stage on a workspace: the lock, what it has seen before, and what may be skipped."""
+"""What a run has seen before, and what may be skipped."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pose_contract.errors import StageError, WorkspaceError
+from pose_contract.errors import StageError
 from pose_contract.records import MadeBy
-from pose_contract.storage import write_bytes, write_error
+from pose_contract.storage import write_bytes
 from pose_contract.workspace import Workspace
 
 RACY_SECONDS = 2.0
 _SEEN = TypeAdapter(dict[str, tuple[int, int, str]])
 
 
-@contextlib.contextmanager
-def locked(workspace: Workspace, stage: str) -> Iterator[None]:
-    """Holds the workspace for one run of `stage`; the operating system lets go of it however the run ends.
-
-    Raises:
-        WorkspaceError: another run of the stage holds it (it is named), or reports/ cannot be written.
-    """
-    path = workspace.lock_path(stage)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise write_error(path, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unnamed process"
-            raise WorkspaceError(
-                f"{stage} is already running on {workspace.root}: {holder}", "wait until it ends, or stop it"
-            ) from None
-        os.truncate(handle, 0)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, since {started}\n".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
 class SeenFiles:
-    """SHA-256 of files, remembered by size and modification time in reports/.seen.json; safe to use from threads.
+    """SHA-256 of files, remembered by size and modification time in reports/.seen.json (a shard: in its
+    own); safe to use from threads.
 
     A file changed within the last two seconds is not remembered: a second change could leave its time the same.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, shard: str = "") -> None:
         self._workspace = workspace
+        self._path = workspace.seen_path(shard)
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, int, str]] = {}
         self._changed = False
         with contextlib.suppress(OSError, ValidationError):
-            self._known = _SEEN.validate_json(workspace.seen_path.read_bytes())
+            self._known = _SEEN.validate_json(self._path.read_bytes())
 
     def known(self, file: str) -> str | None:
         """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""
@@ -93,7 +62,7 @@ class SeenFiles:
         if self._changed:
             with contextlib.suppress(StageError):
                 kept = {file: row for file, row in self._known.items() if self._workspace.path(file).exists()}
-                write_bytes(self._workspace.seen_path, json.dumps(dict(sorted(kept.items()))).encode())
+                write_bytes(self._path, json.dumps(dict(sorted(kept.items()))).encode())
 
 
 def is_current(made_by: MadeBy, wanted: MadeBy, files: Iterable[Path]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
-TURN_SECONDS = 0.0005
 AHEAD = 2  # inputs per worker that are begun before anyone takes them
 BATCH_SECONDS = 0.1
 WRITERS = 8  # threads that wait for the disk: their fsyncs share the disk's commits
@@ -24,11 +22,6 @@ WRITERS = 8  # threads that wait for the disk: their fsyncs share the disk's com
 def worker_count(requested: int) -> int:
     """The number of threads: as requested, or as many as this process may use cores when 0 is requested."""
     return requested if requested > 0 else len(os.sched_getaffinity(0))
-
-
-def take_short_turns() -> None:
-    """Threads that want the interpreter get it after half a millisecond: whoever feeds the network waits less."""
-    sys.setswitchinterval(TURN_SECONDS)
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stage_kit.weights.download import MirrorFailedError, Received, discard, disk_errors, path_of, receive_rest, size_of
 from pose_contract.errors import WeightsError
+from stage_kit.weights.download import MirrorFailedError, Received, discard, disk_errors, path_of, receive_rest, size_of
 from stage_kit.weights.published import (
     PublishedWeights,
     chosen_weights,

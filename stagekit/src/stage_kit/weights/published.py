@@ -1,6 +1,6 @@
 """Published weights: which there are, where they lie on this machine, and how to know them. Fetching is `fetch.py`.
 
-The facts (addresses, sizes, hashes, licences) stand in `weights.toml`, nothing of them in code.
+The facts (addresses, sizes, hashes, licences) stand in each stage's `weights.toml`, nothing of them in code.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from pose_contract.errors import UsageError, WeightsError
+from stage_kit.stages import installed_stages
 
 
 class PublishedWeights(BaseModel):
@@ -43,9 +43,12 @@ class PublishedWeights(BaseModel):
 
 
 def published_weights() -> tuple[PublishedWeights, ...]:
-    """The entries of `weights.toml` (package data), in its order."""
-    text = resources.files("pose_contract").joinpath("weights.toml").read_text(encoding="utf-8")
-    return tuple(PublishedWeights.model_validate(entry) for entry in tomllib.loads(text)["weights"])
+    """The entries of the installed stages' `weights.toml`, stage by stage, in their order."""
+    return tuple(
+        PublishedWeights.model_validate(entry | {"stage": stage.name})
+        for stage in installed_stages()
+        for entry in tomllib.loads(stage.text_of("weights.toml")).get("weights", [])
+    )
 
 
 def weights_by_name(name: str) -> PublishedWeights:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 from pose_contract.errors import ConfigError
-from stage_kit.networks.precision import may_have_cuda
+from stage_kit.networks.device import flavour_of_this_image, how_to_get_torch, wants_gpu
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.refusals import opencv_refusal, openvino_refusal, torch_refusal
 
-_PACKAGES = {"openvino": ("openvino",), "torch": ("torch", "pytorchyolo"), "opencv": ("cv2",)}
+PLUG_INS = "yolo_stage.engines"
+_PACKAGES = {"openvino": "openvino", "opencv": "cv2"}
 
 
 def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device: str) -> tuple[str, str]:
@@ -31,7 +32,7 @@ def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device
             reason = f"the {requested} engine can't run {network.name} exactly: {refusal}"
             raise ConfigError(reason, _remedy(requested, refusals))
         return requested, "requested"
-    on_gpu = device == "cuda" or (device == "auto" and _sees_cuda())
+    on_gpu = wants_gpu(device)
     order = ("torch", "openvino", "opencv") if on_gpu else ("openvino", "opencv", "torch")
     for engine in order:
         if not refusals[engine]:
@@ -41,28 +42,20 @@ def choose_engine(requested: str, network: DarknetNetwork, weights: Path, device
     raise ConfigError(f"no engine can run {network.name} exactly: {reasons}", "give another cfg with --model_def")
 
 
+def plug_in(engine: str) -> EntryPoint | None:
+    """The installed package that brings an engine of that name along: `yolo-torch` brings `torch`."""
+    return next(iter(entry_points(group=PLUG_INS, name=engine)), None)
+
+
 def _missing(engine: str) -> str | None:
-    absent = [package for package in _PACKAGES[engine] if find_spec(package) is None]
-    return f"{' and '.join(absent)} not installed{_in_this_image()}" if absent else None
-
-
-def _in_this_image() -> str:
-    """The Dockerfile sets POSE_FLAVOUR: an image holds the engines of its flavour."""
-    flavour = os.environ.get("POSE_FLAVOUR")
-    return f" in this image of FLAVOUR={flavour}" if flavour else ""
+    if engine in _PACKAGES:
+        found = find_spec(_PACKAGES[engine]) is not None
+    else:
+        found = plug_in(engine) is not None and find_spec(engine) is not None
+    return None if found else f"{_PACKAGES.get(engine, 'yolo-torch')} is not installed{flavour_of_this_image()}"
 
 
 def _remedy(requested: str, refusals: dict[str, str | None]) -> str:
     others = [engine for engine, refusal in refusals.items() if not refusal and engine != requested]
     remedy = f"use --engine auto, or --engine {others[0]}" if others else "give another cfg with --model_def"
-    if _in_this_image() and _missing(requested):
-        remedy += "; an image with all engines: make build FLAVOUR=cuda"
-    return remedy
-
-
-def _sees_cuda() -> bool:
-    if not may_have_cuda() or find_spec("torch") is None:
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+    return f"{remedy}; {how_to_get_torch()}" if requested == "torch" and _missing("torch") else remedy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from yolo_stage.cfg_sections import Section, render_sections
 from yolo_stage.darknet import DarknetNetwork, read_parameters
 from yolo_stage.detector import Detector, candidate_rows
 from yolo_stage.engines.refusals import opencv_refusal
+from yolo_stage.loading import Loading
 
 # Version 0.2.0 and `seen` as int64: the one header that no reader takes for another.
 _HEADER = np.array([0, 2, 0, 0, 0], "<i4").tobytes()
@@ -44,12 +44,13 @@ class OpenCvDetector:
         return [candidate_rows(image[:, :4] * scale, image[:, 5 + self.person_class]) for image in rows]
 
 
-def load_detector(network: DarknetNetwork, weights: Path, person_class: int, device: str) -> Detector:
-    """Detector by OpenCV; `device` is auto or cpu.
+def load_detector(loading: Loading) -> Detector:
+    """Detector by OpenCV, on the CPU, in fp32.
 
     Raises ConfigError if OpenCV can't honour the cfg exactly, WeightsError if the file does not fit it.
     """
-    if refusal := opencv_refusal(network, weights, device):
+    network, weights = loading.network, loading.weights
+    if refusal := opencv_refusal(network, weights, loading.device):
         raise ConfigError(f"the opencv engine can't run {network.name} exactly: {refusal}", "use --engine torch")
     cfg = render_sections(_every_candidate(section) for section in network.sections)
     parameters = _with_darknet_epsilon(network, read_parameters(network, weights))
@@ -62,7 +63,7 @@ def load_detector(network: DarknetNetwork, weights: Path, person_class: int, dev
     net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
     net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
     heads = tuple(layer for layer in net.getUnconnectedOutLayersNames() if layer.startswith("yolo_"))
-    return OpenCvDetector(net, heads, person_class, network.input_size)
+    return OpenCvDetector(net, heads, loading.person_class, network.input_size)
 
 
 def _every_candidate(section: Section) -> Section:

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError
-from stage_kit.networks.int8 import Outputs, Samples, quantized_model
+from stage_kit.networks.int8 import Outputs, quantized_model
 from stage_kit.networks.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
-from stage_kit.networks.precision import Precision
-from stage_kit.weights.published import sha256_of
-from stage_kit.runs.workers import worker_count
 from stage_kit.pictures.boxes import iou_matrix
+from stage_kit.pictures.nms import nms
+from stage_kit.runs.workers import worker_count
+from stage_kit.weights.published import sha256_of
 from yolo_stage.cfg_layers import Layer, padding
 from yolo_stage.darknet import DarknetNetwork, read_parameters
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines.refusals import openvino_refusal
-from stage_kit.pictures.nms import nms
+from yolo_stage.loading import Loading
 
 _GRAPH = "1"  # raised when `build_graph` changes, so that cached graphs of old versions are not taken
 _EPSILON = 1e-5  # what Darknet and pytorchyolo add to a variance
@@ -53,20 +53,14 @@ class OpenVinoDetector:
         return found
 
 
-def load_detector(
-    network: DarknetNetwork,
-    weights: Path,
-    person_class: int,
-    device: str,
-    precision: Precision = "fp32",
-    samples: Samples = tuple,
-) -> Detector:
-    """Detector by OpenVINO; `device` is auto or cpu. int8 is calibrated on network inputs that `samples` gives.
+def load_detector(loading: Loading) -> Detector:
+    """Detector by OpenVINO, on the CPU.
 
     Raises ConfigError if OpenVINO can't honour the cfg exactly, WeightsError if the file does not fit it, UsageError
     for a precision that the CPU lacks.
     """
-    if refusal := openvino_refusal(network, weights, device):
+    network, weights, precision = loading.network, loading.weights, loading.precision
+    if refusal := openvino_refusal(network, weights, loading.device):
         raise ConfigError(f"the openvino engine can't run {network.name} exactly: {refusal}", "use --engine torch")
     cfg = hashlib.sha256(network.text.encode()).hexdigest()
     key = f"yolo-{_GRAPH}-{sha256_of(weights)[:24]}-{cfg[:16]}-{network.input_size}"
@@ -77,13 +71,14 @@ def load_detector(
 
     def compare(before: Outputs, after: Outputs) -> str:
         boxes = [
-            [candidate_rows(*_decode(outputs, heads, network.input_size, person_class)) for outputs in run]
+            [candidate_rows(*_decode(outputs, heads, network.input_size, loading.person_class)) for outputs in run]
             for run in (before, after)
         ]
         return _agreement(*boxes)
 
-    model = quantized_model(key, exact, samples, compare) if precision == "int8" else exact()
-    return OpenVinoDetector(compile_network(model, precision), heads, person_class, network.input_size, precision)
+    model = quantized_model(key, exact, loading.samples, compare) if precision == "int8" else exact()
+    compiled = compile_network(model, precision)
+    return OpenVinoDetector(compiled, heads, loading.person_class, network.input_size, precision)
 
 
 def build_graph(network: DarknetNetwork, parameters: NDArray[np.float32]) -> Any:

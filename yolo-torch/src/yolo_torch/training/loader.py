@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pose_contract.errors import StageError
 from stage_kit.runs.workers import worker_count
-from yolo_torch.training.augment import Augmentation, Labelled, training_picture, without_crowds
 from yolo_stage.labels import LabelledPicture, read_picture
+from yolo_torch.training.augment import Augmentation, Labelled, training_picture, without_crowds
 
 MOSAIC = 4
 Row = tuple[Tensor, Tensor]

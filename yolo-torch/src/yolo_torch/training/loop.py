@@ -10,14 +10,14 @@ from typing import Any
 import cv2
 import torch
 from torch import nn
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from pose_contract.errors import ConfigError, StageError, UsageError
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.engines.refusals import torch_refusal
-from yolo_torch.torch_engine import TorchDetector, build_model, load_weights
 from yolo_stage.evaluation import Measured, measure, require_pycocotools
 from yolo_stage.labels import read_labels
+from yolo_torch.torch_engine import TorchDetector, build_model, load_weights
 from yolo_torch.training.loader import Pictures, batches
 from yolo_torch.training.options import TrainOptions
 from yolo_torch.training.records import EpochRecords

@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stage_kit.pictures.images import write_jpeg
-from stage_kit.command.progress import tell
 from pose_contract.storage import write_bytes
+from stage_kit.command.progress import tell
+from stage_kit.pictures.draw_boxes import draw_boxes
+from stage_kit.pictures.images import write_jpeg
 from yolo_stage import __version__
 from yolo_stage.cfg_sections import render_sections
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.detector import Detector
-from stage_kit.pictures.draw_boxes import draw_boxes
 from yolo_stage.evaluation import Measured, detect_in
-from yolo_stage.people import Selection
 from yolo_stage.labels import LabelledPicture, read_picture
+from yolo_stage.people import Selection
 from yolo_torch.training.options import TrainOptions
 from yolo_torch.training.state import TrainingState
 

@@ -1,0 +1,67 @@
+"""The files that are made of all records together: the table of keypoints, and two for pycocotools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pose_contract.errors import ImageError
+from pose_contract.records import ImagePoses
+from pose_contract.skeletons import Skeleton
+from pose_contract.storage import read_poses, record_paths, remove_file, write_chunks
+from pose_contract.tables import (
+    CSV_HEADER,
+    coco_category,
+    coco_image,
+    coco_results,
+    colliding_ids,
+    csv_rows,
+    image_id,
+    json_list,
+)
+from pose_contract.workspace import Workspace
+
+
+def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
+    """Rebuilds the aggregates from the records; returns what keeps the COCO files from being written, if anything.
+
+    Records in another skeleton (a corrected one of an earlier run) stand in the CSV only: a COCO file has one skeleton.
+    """
+    paths = list(record_paths(workspace.path(workspace.output) / "poses"))
+    images: list[dict[str, object]] = []
+    write_chunks(workspace.keypoints_csv, _csv(workspace, paths, images))
+    collisions = colliding_ids(str(image["file_name"]) for image in images)
+    if collisions:
+        remove_file(workspace.keypoints_coco)
+        remove_file(workspace.images_coco)
+        first, second = collisions[0]
+        return ImageError(
+            f"{first} and {second} have the same COCO image id {image_id(first)} ({len(collisions)} such pairs)",
+            "rename one; all else is written, only the two COCO files are not",
+        )
+    same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
+    rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image)), skeleton))
+    write_chunks(workspace.keypoints_coco, json_list(rows))
+    write_chunks(workspace.images_coco, _images_coco(images, skeleton))
+    return None
+
+
+def _poses(paths: list[Path]) -> Iterator[ImagePoses]:
+    return (poses for path in paths if (poses := read_poses(path)) is not None)
+
+
+def _csv(workspace: Workspace, paths: list[Path], images: list[dict[str, object]]) -> Iterator[str]:
+    """The table; on the way every image's row of images.coco.json is put into `images`."""
+    yield CSV_HEADER
+    for poses in _poses(paths):
+        name = workspace.image_name(poses.image)
+        images.append(coco_image(poses, name))
+        yield csv_rows(poses, name)
+
+
+def _images_coco(images: list[dict[str, object]], skeleton: Skeleton) -> Iterator[str]:
+    yield '{"images": '
+    yield from json_list(images)
+    yield ', "annotations": [], "categories": '
+    yield from json_list([coco_category(skeleton)])
+    yield "}\n"

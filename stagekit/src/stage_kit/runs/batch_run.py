@@ -1,0 +1,252 @@
+"""The one scheduler: a network is asked about images in batches, while others are read and drawn.
+
+Workers examine images ahead and draw behind while the network runs; other threads wait for the disk. What is asked
+stands in `steps`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic
+
+import numpy as np
+
+from pose_contract.errors import ImageError
+from pose_contract.records import RunReport
+from pose_contract.storage import remove_file, sweep_temporaries, write_bytes
+from pose_contract.workspace import Workspace
+from stage_kit.command.progress import Progress
+from stage_kit.pictures.images import fitting_into_memory
+from stage_kit.runs.journal import RunLog
+from stage_kit.runs.lock import locked
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
+from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, threads, worker_count
+from stage_kit.stages import StageFacts
+
+PIXELS_AT_ONCE = 8_000_000  # of the pictures that wait for each other in a batch
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run is, for its report and its log.
+
+    Attributes:
+        stage, workspace: who works where.
+        options: all that changes results, as `made_by` has it.
+        model, engine, why: the network; `why` is the first line of the log.
+        workers: threads that read and draw; 0 is one per core.
+        batches_at_once: how many the network takes from as many threads.
+        quiet: errors only.
+    """
+
+    stage: StageFacts
+    workspace: Workspace
+    options: Mapping[str, object]
+    model: str
+    engine: str
+    why: str
+    workers: int = 0
+    batches_at_once: int = 1
+    quiet: bool = False
+
+
+@dataclass
+class _Asked(Generic[ImageT, Answer]):
+    """An image whose rows pass through the network, perhaps in several batches."""
+
+    image: ImageT
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.answers) == self.image.rows
+
+
+class BatchRun(Generic[ImageT, Answer]):
+    """One run of a stage over a workspace, or over a shard of it: a list of names, with a lock and a report of its own.
+
+    `whole` is prologue, names and epilogue in one process. Where several processes share a workspace one calls
+    `prologue`, each `shard`, and at the end one `epilogue`.
+    """
+
+    def __init__(self, facts: RunFacts, steps: Steps[ImageT, Answer], seen: SeenFiles) -> None:
+        self._facts = facts
+        self._steps = steps
+        self._seen = seen
+
+    def whole(self) -> RunReport:
+        """Works on all that the stage lists, after removing what is stale, and rebuilds the tables.
+
+        Raises:
+            UsageError: there is nothing to do; nothing has been touched.
+            WorkspaceError: not writable, disk full, or another run is on it.
+        """
+        listing = self._steps.listing()
+        log = self._log(len(listing.names) + len(listing.failures), "")
+        log.ignored = listing.ignored
+        with locked(self._facts.workspace, self._facts.stage.name), log.kept(), log.progress:
+            log.say(self._facts.why)
+            if listing.ignored:
+                log.say(f"passed over, no pictures: {', '.join(listing.ignored)}")
+            for name, error in listing.failures.items():
+                log.fail(self._facts.workspace.image_file(name), error)
+            self._clear(log)
+            self._over(listing.names, log)
+            self._tables(log)
+        return log.report("finished")
+
+    def shard(self, names: Sequence[str], shard: str) -> RunReport:
+        """Works on these names alone, beside other shards; neither prologue nor epilogue. Raises WorkspaceError."""
+        log = self._log(len(names), shard)
+        with locked(self._facts.workspace, self._facts.stage.name, shard), log.kept(), log.progress:
+            log.say(self._facts.why)
+            self._over(names, log)
+        return log.report("finished")
+
+    def prologue(self) -> None:
+        """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
+        with locked(self._facts.workspace, self._facts.stage.name):
+            self._clear(self._log(0, ""))
+
+    def epilogue(self) -> None:
+        """Rebuilds the tables. No shard may run. Raises WorkspaceError."""
+        with locked(self._facts.workspace, self._facts.stage.name):
+            self._tables(self._log(0, ""))
+
+    def _log(self, images: int, shard: str) -> RunLog:
+        facts = self._facts
+        progress = Progress(facts.stage.name, images, facts.quiet)
+        log = RunLog(facts.workspace, facts.stage, facts.options, progress, facts.model, facts.engine, shard=shard)
+        log.count("images", images)
+        return log
+
+    def _clear(self, log: RunLog) -> None:
+        for folder in self._facts.stage.writes:
+            sweep_temporaries(self._facts.workspace.path(getattr(self._facts.workspace, folder)))
+        for line in self._steps.clear_stale():
+            log.say(line)
+
+    def _tables(self, log: RunLog) -> None:
+        for file, error in self._steps.write_tables():
+            log.complain(file, error)
+
+    def _over(self, names: Sequence[str], log: RunLog) -> None:
+        try:
+            _Flow(self._facts, self._steps, log, names).run()
+        finally:
+            self._seen.save()
+
+
+class _Flow(Generic[ImageT, Answer]):
+    """Names on their way through workers, network, workers and writers."""
+
+    def __init__(self, facts: RunFacts, steps: Steps[ImageT, Answer], log: RunLog, names: Sequence[str]) -> None:
+        self._facts = facts
+        self._steps = steps
+        self._log = log
+        self._names = names
+        self._network: Loaded | None = None
+        self._batch_size = BatchSize(1, 1)
+
+    def run(self) -> None:
+        workers, under_way = worker_count(self._facts.workers), self._facts.batches_at_once
+        with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
+            self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
+            examined = map_ahead(pool, self._steps.examine, self._names, AHEAD * workers)
+            # One batch more than run waits, so that the network never does.
+            for batch, answers in map_ahead(network, self._ask, self._batches(examined), under_way + 1):
+                for (asked, row), answer in zip(batch, answers, strict=False):  # a padded batch has more answers
+                    asked.answers[row] = answer
+                    if asked.complete:
+                        self._drawing.submit(self._draw, asked)
+            self._drawing.finish()
+            self._writing.finish()
+
+    def _batches(self, examined: Iterable[ImageT | Settled]) -> Iterator[list[tuple[_Asked[ImageT, Answer], int]]]:
+        """Gathers what the network is to see; what need not go through it is dealt with on the way."""
+        waiting: deque[tuple[_Asked[ImageT, Answer], int]] = deque()
+        for image in examined:
+            if isinstance(image, Settled):
+                self._log.settle(self._facts.workspace.image_file(image.name), image)
+                continue
+            asked = _Asked[ImageT, Answer](image)
+            if asked.complete:
+                self._drawing.submit(self._draw, asked)
+                continue
+            network = self._loaded()
+            waiting.extend((asked, row) for row in range(image.rows))
+            while waiting and (len(waiting) >= self._batch_size.now or self._too_many_pixels(waiting, network)):
+                yield [waiting.popleft() for _ in range(min(len(waiting), self._batch_size.now))]
+        if waiting:
+            yield list(waiting)
+
+    def _loaded(self) -> Loaded:
+        if self._network is None:
+            self._network = self._steps.load(self._names)
+            self._batch_size = BatchSize(self._network.fewest, self._network.most)
+            self._log.device = self._network.device
+        return self._network
+
+    def _too_many_pixels(self, waiting: Iterable[tuple[_Asked[ImageT, Answer], int]], network: Loaded) -> bool:
+        return not network.fixed_batch and sum(asked.image.pixels for asked, _ in waiting) >= PIXELS_AT_ONCE
+
+    def _ask(
+        self, batch: list[tuple[_Asked[ImageT, Answer], int]]
+    ) -> tuple[list[tuple[_Asked[ImageT, Answer], int]], Sequence[Answer]]:
+        """Runs the network on one batch, padded where its size must not change."""
+        assert self._network is not None, "it is loaded before the first batch"
+        rows = [self._steps.inputs(asked.image)[row] for asked, row in batch]
+        size = max(self._batch_size.now, len(rows)) if self._network.fixed_batch else len(rows)
+        inputs = np.zeros((size, *rows[0].shape), rows[0].dtype)
+        for number, row in enumerate(rows):
+            inputs[number] = row
+        begun = time.perf_counter()
+        answers = self._steps.answers(inputs)
+        self._batch_size.took(len(batch), time.perf_counter() - begun)
+        return batch, answers
+
+    def _draw(self, asked: _Asked[ImageT, Answer]) -> None:
+        try:
+            with fitting_into_memory():
+                answers = [asked.answers[row] for row in range(asked.image.rows)]
+                outputs = self._steps.outputs(asked.image, answers)
+        except ImageError as error:
+            self._log.fail(self._facts.workspace.image_file(asked.image.name), error)
+        else:
+            self._writing.submit(self._write, outputs)
+
+    def _write(self, outputs: Outputs) -> None:
+        try:
+            write_outputs(self._facts.workspace, outputs)
+        except ImageError as error:
+            self._log.fail(self._facts.workspace.image_file(outputs.name), error)
+        else:
+            if outputs.note:
+                self._log.say(outputs.note)
+            self._log.done(outputs.done, outputs.people)
+
+
+def write_outputs(workspace: Workspace, outputs: Outputs) -> None:
+    """Pictures first, the record last; an old record goes before anything is overwritten.
+
+    Otherwise files of two runs could pass for those of one. A record that holds a person's work stays until its files
+    fit it.
+
+    Raises:
+        WorkspaceError: not writable, or the disk is full.
+        ImageError: a name that cannot be written.
+    """
+    if outputs.record is not None and not outputs.kept:
+        remove_file(workspace.path(outputs.record[0]))
+    for file, data in outputs.files.items():
+        write_bytes(workspace.path(file), data)
+    for numbered in outputs.numbered:
+        for index, path in numbered.of(outputs.name).items():
+            if index >= outputs.people:
+                remove_file(path)
+    if outputs.record is not None:
+        write_bytes(workspace.path(outputs.record[0]), outputs.record[1])

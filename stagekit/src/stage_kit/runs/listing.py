@@ -1,0 +1,66 @@
+"""What lies in images/: the pictures to work on, in sorted order, and what is passed over."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose_contract.errors import UsageError
+from pose_contract.names import is_image_name, is_text, printable
+from pose_contract.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ImageListing:
+    """What lies in images/, in sorted order: names of pictures, files that are no pictures, names that are no text."""
+
+    names: tuple[str, ...]
+    ignored: tuple[str, ...]
+    unreadable_names: tuple[str, ...] = ()
+
+
+def list_images(workspace: Workspace) -> ImageListing:
+    """Finds the pictures in images/ and its sub-folders; dot files and dot folders are passed over.
+
+    A folder or a dangling link that is named like a picture is listed as a picture, so that it is reported as a
+    failure and not silently lost. A link to a folder that it lies in is not followed.
+
+    Raises:
+        UsageError: images/ is missing or holds no picture; nothing must then be removed as stale.
+    """
+    folder = workspace.path(workspace.images)
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}", f"create it and put photos in: mkdir -p '{folder}'")
+    names: list[str] = []
+    ignored: list[str] = []
+    unreadable: list[str] = []
+    above = {str(folder): frozenset({_identity(folder)})}
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_unreadable):
+        inside = Path(parent).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        pictures = [entry for entry in folders if is_image_name(entry)]
+        folders[:] = sorted(entry for entry in folders if not entry.startswith(".") and entry not in pictures)
+        for entry in tuple(folders):
+            identity = _identity(Path(parent, entry))
+            if identity in above[parent]:
+                folders.remove(entry)
+                ignored.append(f"{prefix}{entry}/")
+            above[os.path.join(parent, entry)] = above[parent] | {identity}  # noqa: PTH118 - os.walk's own spelling
+        for entry in (*files, *pictures):
+            if not entry.startswith("."):
+                kind = ignored if not is_image_name(entry) else names if is_text(prefix + entry) else unreadable
+                kind.append(printable(prefix + entry) if kind is not names else prefix + entry)
+    if not names and not unreadable:
+        found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
+        raise UsageError(f"no picture in {folder}{found}", "put photos in: .jpg .jpeg .png .webp .bmp .tif")
+    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise UsageError(f"cannot look into {error.filename}: {error.strerror}", f"chmod u+rx '{error.filename}'")

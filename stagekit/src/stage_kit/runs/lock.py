@@ -1,0 +1,55 @@
+"""One run of a stage at a time on a workspace, or several shards of it beside each other."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pose_contract.errors import WorkspaceError
+from pose_contract.storage import write_error
+from pose_contract.workspace import Workspace
+
+
+@contextlib.contextmanager
+def locked(workspace: Workspace, stage: str, shard: str = "") -> Iterator[None]:
+    """Holds the workspace for one run of `stage`; the operating system lets go of it however the run ends.
+
+    A shard holds its own lock, and shares the stage's with the other shards: a whole run and a shard exclude each
+    other.
+
+    Raises:
+        WorkspaceError: another run of the stage holds it (it is named), or reports/ cannot be written.
+    """
+    with contextlib.ExitStack() as held:
+        if shard:
+            held.enter_context(_held(workspace, stage, workspace.lock_path(stage), fcntl.LOCK_SH))
+        held.enter_context(_held(workspace, stage, workspace.lock_path(stage, shard), fcntl.LOCK_EX))
+        yield
+
+
+@contextlib.contextmanager
+def _held(workspace: Workspace, stage: str, path: Path, kind: int) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise write_error(path, error) from error
+    try:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unnamed process"
+            raise WorkspaceError(
+                f"{stage} is already running on {workspace.root}: {holder}", "wait until it ends, or stop it"
+            ) from None
+        os.truncate(handle, 0)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}, since {started}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,68 @@
+"""Which stages are installed, and what each tells of itself in its stage.toml.
+
+A stage is found by the entry point group `pose.stages`, which names its package. The kit knows no stage by name.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib.metadata import EntryPoint, entry_points, version
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import Field
+
+from pose_contract.records import Record
+
+GROUP = "pose.stages"
+
+
+class StatusFacts(Record):
+    """What `pose status` counts: every picture, or every annot, and whether it has the stage's current record."""
+
+    of: Literal["images", "annots"]
+    record: Literal["annots", "poses"]
+    picture: Literal["inspect", "final"]
+
+
+class StageFacts(Record):
+    """A stage.toml.
+
+    Attributes:
+        name: of the command and of the container.
+        package: the Python package, whose module `cli` is the command.
+        order: among the stages of `pose run`; of two stages the smaller one runs first.
+        results: raised by hand when the same inputs give other results (`MadeBy.results`).
+        drawing: raised by hand when final pictures are drawn differently.
+        writes: fields of `Workspace` that name the folders it writes.
+        status: what is counted.
+        version: of the installed package.
+    """
+
+    name: str
+    package: str
+    order: int
+    results: int = Field(ge=1)
+    drawing: int = Field(default=1, ge=1)
+    writes: tuple[str, ...]
+    status: StatusFacts
+    version: str
+
+    def text_of(self, file: str) -> str:
+        """A text file of the stage's package; empty where there is none."""
+        path = files(self.package).joinpath(file)
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def stage_facts(package: str) -> StageFacts:
+    """What the stage of that package tells of itself."""
+    toml = tomllib.loads(files(package).joinpath("stage.toml").read_text(encoding="utf-8"))
+    return StageFacts(package=package, version=version(toml["name"]), **toml)
+
+
+@functools.cache
+def installed_stages() -> tuple[StageFacts, ...]:
+    """The stages of this environment in the order of `pose run`; none of them is imported."""
+    found: tuple[EntryPoint, ...] = tuple(entry_points(group=GROUP))
+    return tuple(sorted((stage_facts(point.value) for point in found), key=lambda facts: (facts.order, facts.name)))

@@ -1,0 +1,255 @@
+"""The steps of yolo-stage: each new or changed image is decoded, its people are found, and their cuts are written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_contract.errors import ImageError
+from pose_contract.names import colliding_names
+from pose_contract.records import ImageAnnot, MadeBy, RunReport
+from pose_contract.storage import read_kept_record, record_bytes
+from stage_kit.networks.calibration import spread
+from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image, read_image_bytes
+from stage_kit.pictures.letterbox import Letterbox, letterbox
+from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.listing import list_images
+from stage_kit.runs.numbered_files import NumberedFiles
+from stage_kit.runs.seen import SeenFiles, is_current
+from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from yolo_stage import facts
+from yolo_stage.detector import Candidates, Detector
+from yolo_stage.model_files import DetectorPlan
+from yolo_stage.options import DetectOptions
+from yolo_stage.people import Selection, choose_people, people_records, with_cuts
+from yolo_stage.results import draw_results, name_cuts, remove_results, remove_stale
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image that awaits the network: its pixels, its network input [1, 3, S, S], and how to map boxes back."""
+
+    name: str
+    sha256: str
+    picture: Picture
+    network_input: NDArray[np.float32]
+    mapping: Letterbox
+
+    @property
+    def rows(self) -> int:
+        """See `stage_kit.runs.steps.Image`."""
+        return 1
+
+    @property
+    def pixels(self) -> int:
+        """See `stage_kit.runs.steps.Image`."""
+        return self.mapping.width * self.mapping.height
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """An image whose corrected record wants other cuts than there are; the network is not asked."""
+
+    name: str
+    annot: ImageAnnot
+    picture: Picture
+    rows: int = 0
+    pixels: int = 0
+
+
+def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
+    """Finds the people in every image of the workspace that has no current record.
+
+    Writes cuts/ and inspect/, then annots/ as the done-mark; removes what belongs to images that are gone.
+
+    Raises:
+        UsageError: images/ is missing or empty; nothing has been touched.
+        WorkspaceError: not writable, disk full, or another run is on it.
+    """
+    return detection_run(options, plan).whole()
+
+
+def detection_run(
+    options: DetectOptions, plan: DetectorPlan, shard: str = ""
+) -> BatchRun[Decoded | Corrected, Candidates]:
+    """The run that `detect_people` does whole; with a `shard`, for a list of names beside other processes."""
+    seen = SeenFiles(options.workspace, shard)
+    run = RunFacts(
+        stage=facts(),
+        workspace=options.workspace,
+        options=made_by(options, plan).options,
+        model=plan.model,
+        engine=plan.engine,
+        why=plan.why,
+        workers=options.n_cpu,
+        batches_at_once=plan.batches_at_once,
+        quiet=options.quiet,
+    )
+    return BatchRun(run, DetectionSteps(options, plan, seen), seen)
+
+
+def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
+    """All that changes results, and nothing else."""
+    selection = _selection(options, plan)
+    return MadeBy(
+        stage=facts().name,
+        results=facts().results,
+        model=plan.model,
+        weights_sha256=plan.weights_sha256,
+        options={
+            "conf_thres": selection.conf_thres,
+            "nms_thres": selection.nms_thres,
+            "img_size": plan.input_size,
+            "cut_scale": options.cut_scale,
+            "max_people": options.max_people,
+            "person_class": plan.person_class,
+            "model_def_sha256": plan.model_def_sha256,
+            "engine": plan.engine,
+            "precision": plan.precision,
+        },
+    )
+
+
+def _selection(options: DetectOptions, plan: DetectorPlan) -> Selection:
+    return Selection(options.conf_thres or plan.conf_thres, options.nms_thres, options.max_people)
+
+
+class DetectionSteps:
+    """See `stage_kit.runs.steps.Steps`."""
+
+    def __init__(self, options: DetectOptions, plan: DetectorPlan, seen: SeenFiles) -> None:
+        self._options = options
+        self._workspace = options.workspace
+        self._plan = plan
+        self._made_by = made_by(options, plan)
+        self._seen = seen
+        self._cuts = NumberedFiles(self._workspace.path(self._workspace.cuts))
+        self._detector: Detector | None = None
+
+    def listing(self) -> Listing:
+        """The pictures in images/; of two that would share outputs the second fails."""
+        found = list_images(self._workspace)
+        collisions = colliding_names(found.names)
+        failures = {
+            name: ImageError("has a name that is no UTF-8 text", "rename it: convmv") for name in found.unreadable_names
+        } | {
+            name: ImageError(f"would write the same files as {other}", "rename one of the two")
+            for name, other in collisions.items()
+        }
+        names = tuple(name for name in found.names if name not in collisions)
+        return Listing(names, failures, found.ignored)
+
+    def clear_stale(self) -> Sequence[str]:
+        """Removes what belongs to images that are gone."""
+        kept = remove_stale(self._workspace, self._cuts)
+        return [f"{image} is gone, its corrected record is kept" for image in kept]
+
+    def examine(self, name: str) -> Decoded | Corrected | Settled:
+        """Reads one image, unless its record is current."""
+        workspace, file = self._workspace, self._workspace.image_file(name)
+        try:
+            annot = read_kept_record(workspace.path(workspace.annot_file(name)), ImageAnnot)
+            if annot and annot.corrected:
+                return self._examine_corrected(name, annot)
+            known = self._seen.known(file)
+            if annot and known and self._is_done(name, annot, known):
+                return Settled(name, people=len(annot.people))
+            data = read_image_bytes(workspace.path(file))
+            sha256 = self._seen.sha256(file, data)
+            if annot and self._is_done(name, annot, sha256):
+                return Settled(name, people=len(annot.people))
+            return self._decoded(name, data, sha256)
+        except ImageError as error:
+            return Settled(name, error)
+
+    def _decoded(self, name: str, data: bytes, sha256: str) -> Decoded:
+        try:
+            picture = decode_image(data)
+            with fitting_into_memory():
+                network_input, mapping = letterbox(picture, self._plan.input_size)
+        except ImageError:
+            remove_results(self._workspace, name, self._cuts)
+            raise
+        return Decoded(name, sha256, picture, network_input[None], mapping)
+
+    def _examine_corrected(self, name: str, annot: ImageAnnot) -> Corrected | Settled:
+        """People and boxes of a corrected record stay as they are; cuts that do not fit the boxes are made anew."""
+        workspace, file = self._workspace, self._workspace.image_file(name)
+        sha256 = self._seen.known(file)
+        if sha256 is None:
+            sha256 = self._seen.sha256(file, read_image_bytes(workspace.path(file)))
+        if sha256 != annot.image_sha256:
+            note = f"{name} has changed, its corrected record is kept as it is"
+            return Settled(name, people=len(annot.people), note=note)
+        cut_scale = annot.made_by.options.get("cut_scale")
+        scale = float(cut_scale) if isinstance(cut_scale, (int, float)) else self._options.cut_scale
+        people = name_cuts(workspace, name, with_cuts(annot, scale))
+        files = [person.cut.file for person in people if person.cut] + [workspace.inspect_file(name)]
+        if people == annot.people and all(workspace.path(file).is_file() for file in files):
+            return Settled(name, people=len(annot.people))
+        picture = decode_image(read_image_bytes(workspace.path(file)))
+        return Corrected(name, annot.model_copy(update={"people": people}), picture)
+
+    def _is_done(self, name: str, annot: ImageAnnot, sha256: str) -> bool:
+        if self._options.overwrite or annot.image_sha256 != sha256:
+            return False
+        files = [person.cut.file for person in annot.people if person.cut] + [self._workspace.inspect_file(name)]
+        return is_current(annot.made_by, self._made_by, map(self._workspace.path, files))
+
+    def load(self, names: Sequence[str]) -> Loaded:
+        """Loads the detector; int8 is calibrated on some of the images."""
+        self._detector = detector = self._plan.load(lambda: self._samples(names))
+        asked = self._options.batch_size
+        fewest, most = (asked, asked) if asked else detector.at_once
+        return Loaded(detector.device, detector.fixed_batch, fewest, most)
+
+    def _samples(self, names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        for name in spread(names):
+            with contextlib.suppress(ImageError):
+                picture = read_image(self._workspace.path(self._workspace.image_file(name)))
+                yield letterbox(picture, self._plan.input_size)[0][None]
+
+    def inputs(self, image: Decoded | Corrected) -> NDArray[np.float32]:
+        """The network input of an image."""
+        assert isinstance(image, Decoded), "a corrected record has no rows"
+        return image.network_input
+
+    def answers(self, inputs: NDArray[np.float32]) -> Sequence[Candidates]:
+        """The network's candidates for a batch of images."""
+        assert self._detector is not None, "it is loaded before the first batch"
+        return self._detector.detect(inputs)
+
+    def outputs(self, image: Decoded | Corrected, answers: Sequence[Candidates]) -> Outputs:
+        """Cuts, inspection picture and record of one image."""
+        annot = image.annot if isinstance(image, Corrected) else self._annot(image, answers[0])
+        return Outputs(
+            name=image.name,
+            people=len(annot.people),
+            files=draw_results(image.picture, annot, self._workspace.inspect_file(image.name)),
+            record=(self._workspace.annot_file(image.name), record_bytes(annot)),
+            kept=annot.corrected,
+            numbered=(self._cuts,),
+            done="redrawn" if annot.corrected else "processed",
+        )
+
+    def _annot(self, image: Decoded, candidates: Candidates) -> ImageAnnot:
+        height, width = image.picture.shape[:2]
+        selection = _selection(self._options, self._plan)
+        boxes, scores = choose_people(candidates, image.mapping, selection)
+        people = people_records(boxes, scores, (width, height), self._options.cut_scale)
+        return ImageAnnot(
+            image=self._workspace.image_file(image.name),
+            image_sha256=image.sha256,
+            width=width,
+            height=height,
+            people=name_cuts(self._workspace, image.name, people),
+            made_by=self._made_by,
+        )
+
+    def write_tables(self) -> Sequence[tuple[str, ImageError]]:
+        """Nothing: yolo-stage has no tables."""
+        return ()
