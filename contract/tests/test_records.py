@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import SHA, annot, poses
 from pydantic import ValidationError
+from sample_records import SHA, annot, poses
 
 from pose_contract.records import Box, Cut, ImageAnnot, Keypoint
 from pose_contract.storage import record_bytes
@@ -66,3 +66,13 @@ def test_scores_and_cuts_have_their_ranges() -> None:
 def test_records_are_frozen() -> None:
     with pytest.raises(ValidationError):
         annot().width = 5  # type: ignore[misc]
+
+
+def test_a_record_of_the_first_release_is_read_and_is_as_if_made_today() -> None:
+    stored = json.loads(record_bytes(annot()))
+    assert stored["made_by"].pop("results") == 1
+    stored["made_by"]["version"] = "0.1.0"
+    assert ImageAnnot.model_validate(stored) == annot()
+    stored["made_by"]["version"] = "0.0.9"
+    with pytest.raises(ValidationError):
+        ImageAnnot.model_validate(stored)

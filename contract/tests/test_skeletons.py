@@ -1,7 +1,7 @@
 import pytest
 
-from pose_contract.errors import ConfigError, ImageError
-from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_for, skeleton_named
+from pose_contract.errors import ImageError
+from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_named
 
 ALL = [MPII16, COCO17, LSP14]
 
@@ -32,31 +32,6 @@ def test_the_published_mirror_pairs():
     assert MPII16.mirror_index == (5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 15, 14, 13, 12, 11, 10)
     assert COCO17.mirror_index == (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
     assert LSP14.mirror_index == (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
-
-
-@pytest.mark.parametrize(
-    ("dataset", "num_joints", "expected"),
-    [
-        ("", 16, MPII16),
-        ("mpii", 16, MPII16),
-        ("MPII", 16, MPII16),
-        ("coco", 17, COCO17),
-        ("lsp", 14, LSP14),
-        ("lsp", 16, MPII16),
-        ("custom", 16, MPII16),
-        ("custom", 17, COCO17),
-        ("custom", 14, LSP14),
-    ],
-)
-def test_skeleton_for(dataset, num_joints, expected):
-    assert skeleton_for(dataset, num_joints) is expected
-
-
-@pytest.mark.parametrize(("dataset", "num_joints"), [("", 0), ("custom", 21), ("mpii", 17), ("coco", 16), ("lsp", 17)])
-def test_no_skeleton(dataset, num_joints):
-    with pytest.raises(ConfigError, match=str(num_joints)) as caught:
-        skeleton_for(dataset, num_joints)
-    assert caught.value.remedy
 
 
 @pytest.mark.parametrize("skeleton", ALL, ids=lambda skeleton: skeleton.name)

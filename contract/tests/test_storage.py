@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import annot
+from sample_records import annot
 
 from pose_contract.errors import ImageError, WorkspaceError
 from pose_contract.records import ImageAnnot
@@ -183,3 +184,34 @@ def test_a_folder_named_like_a_record_is_none(tmp_path: Path) -> None:
     (tmp_path / "sub.json").mkdir()
     write_bytes(tmp_path / "sub.json/a.json", b"x")
     assert [path.name for path in record_paths(tmp_path)] == ["a.json"]
+
+
+def test_two_threads_never_write_one_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary: list[str] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: temporary.append(self.name) or replace(self, target))
+    threads = [threading.Thread(target=write_bytes, args=(tmp_path / "a", b"x")) for _ in range(2)]
+    write_bytes(tmp_path / "a", b"x")
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(temporary)) >= 2, "the main thread's own, and the others'"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_that_goes_between_its_making_and_the_opening_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path.mkdir
+    times = iter(range(3))
+
+    def unlucky(self: Path, **options: bool) -> None:
+        """Another worker finds the new folder empty and removes it, three times over."""
+        made(self, **options)
+        if next(times, None) is not None:
+            self.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", unlucky)
+    write_bytes(tmp_path / "sub/a", b"x")
+    assert (tmp_path / "sub/a").read_bytes() == b"x"

@@ -166,7 +166,7 @@ def write_photo(
         width=wh[0],
         height=wh[1],
         people=people,
-        made_by=MadeBy(stage="yolo-stage", version="0", model="fake", weights_sha256="ab" * 32, options={}),
+        made_by=MadeBy(stage="yolo-stage", results=1, model="fake", weights_sha256="ab" * 32, options={}),
     )
     write_record(workspace.path(workspace.annot_file(name)), annot)
     return annot

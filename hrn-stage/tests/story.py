@@ -10,13 +10,14 @@ from fakes import (
     config_with,
     plan_with,
 )
-from hrn_stage.pipeline import estimate_poses
+from numpy.typing import NDArray
 
 from hrn_stage.config import HrnConfig
-from hrn_stage.inference import Estimated, estimate_people
+from hrn_stage.inference import Estimated, estimate_people, keypoints_in_image
 from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
+from hrn_stage.steps import estimate_poses
 from pose_contract.records import ImagePoses, RunReport
 from pose_contract.skeletons import MPII16
 from pose_contract.storage import read_annot, read_poses, write_record
@@ -48,11 +49,15 @@ def points(poses: ImagePoses, person: int) -> np.ndarray:
     return np.array([(point.x, point.y) for point in poses.people[person].keypoints])
 
 
-def estimated(workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig) -> Estimated:
+def estimated(
+    workspace: Workspace, estimator: MarkerEstimator, config: HrnConfig
+) -> tuple[NDArray[np.float64], list[Estimated]]:
+    """Keypoints [P, J, 2] in image pixels of a.jpg's people, and the network's answers."""
     annot = read_annot(workspace.root / "annots/a.json")
     assert annot is not None
     people = [prepare_person(person, read_cut(workspace, person), (128, 128)) for person in annot.people]
-    return estimate_people(people, estimator, config, MPII16, batch_size=4)
+    answers = estimate_people(np.stack([person.network_input for person in people]), estimator, config, MPII16)
+    return keypoints_in_image(answers, people, config), answers
 
 
 def corrected_poses(workspace: Workspace) -> Path:

@@ -13,13 +13,13 @@ import pytest
 import torch
 import yaml
 from fakes import workspace_in
-from hrn_stage.pipeline import estimate_poses
 
 from hrn_stage.cli import main
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.network import build_network
 from hrn_stage.options import EstimateOptions
+from hrn_stage.steps import estimate_poses
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 
@@ -130,7 +130,7 @@ def test_every_flag_arrives(
         asked.append(options)
         return estimate_poses(options, plan)
 
-    monkeypatch.setattr("hrn_stage.pipeline.estimate_poses", noted)
+    monkeypatch.setattr("hrn_stage.steps.estimate_poses", noted)
     assert main(["--cfg", YAML, *flags]) == 0
     assert attrgetter(field)(asked[0]) == value
 

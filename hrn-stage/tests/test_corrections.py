@@ -13,10 +13,10 @@ from fakes import (
     plan_with,
     write_photo,
 )
-from hrn_stage.pipeline import estimate_poses
 from story import corrected_poses, poses_of, run
 
 from hrn_stage.options import EstimateOptions
+from hrn_stage.steps import estimate_poses
 from pose_contract.storage import read_annot, write_record
 from pose_contract.tables import image_id
 from pose_contract.workspace import Workspace

@@ -13,10 +13,11 @@ from scipy.io import savemat
 from story import poses_of, run
 
 from hrn_stage.config import HrnConfig
+from hrn_stage.data_set_skeleton import skeleton_for
 from hrn_stage.training.datasets import mpii_from_lsp, read_samples
 from hrn_stage.training.samples import extent_box
 from pose_contract.errors import ConfigError
-from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_for
+from pose_contract.skeletons import COCO17, LSP14, MPII16
 from pose_contract.storage import write_record
 
 

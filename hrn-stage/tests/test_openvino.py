@@ -146,11 +146,11 @@ def test_real_weights_on_real_photos(shared: Path) -> None:
 
 
 def test_choosing_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hrn_stage.engines.choice.may_have_cuda", lambda: False)
+    monkeypatch.setattr("stage_kit.networks.device.may_have_cuda", lambda: False)
     assert choose_engine("auto", "auto") == ("openvino", "the fastest on a CPU")
     assert choose_engine("torch", "auto") == ("torch", "requested")
     assert choose_engine("auto", "cuda")[0] == "torch"
-    monkeypatch.setattr("hrn_stage.engines.choice.may_have_cuda", lambda: True)
+    monkeypatch.setattr("stage_kit.networks.device.may_have_cuda", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_engine("auto", "auto")[0] == "openvino", "a driver is no GPU"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

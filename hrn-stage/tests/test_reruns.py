@@ -15,16 +15,17 @@ from fakes import (
     plan_with,
     write_photo,
 )
-from hrn_stage.pipeline import estimate_poses
 from story import poses_of, run
 
+from hrn_stage import facts
 from hrn_stage.config import HrnConfig
 from hrn_stage.options import EstimateOptions
+from hrn_stage.steps import estimate_poses
 from pose_contract.errors import WorkspaceError
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_poses import DrawStyle
-from stage_kit.runs.seen import locked
+from stage_kit.runs.lock import locked
 from stage_kit.testing import dies_at_write, workspace_bytes
 
 
@@ -115,13 +116,17 @@ def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, obj
     assert estimate_poses(options, plan_with(MarkerEstimator(), config, **change)).counts.processed == 3
 
 
-def test_another_version_does_all_anew_and_draws_all_anew(
+def test_a_release_does_nothing_anew_other_drawing_draws_and_other_results_do_all(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(workspace)
-    monkeypatch.setattr("hrn_stage.results.__version__", "9.9.9")
+    released = facts().model_copy(update={"version": "9.9.9"})
+    for module in ("results", "steps"):
+        monkeypatch.setattr(f"hrn_stage.{module}.facts", lambda: released)
+    assert run(workspace).counts.skipped == 3
+    monkeypatch.setattr("hrn_stage.results.facts", lambda: released.model_copy(update={"drawing": 2}))
     assert run(workspace).counts.redrawn == 3
-    monkeypatch.setattr("hrn_stage.pipeline.__version__", "9.9.9")
+    monkeypatch.setattr("hrn_stage.steps.facts", lambda: released.model_copy(update={"results": 2}))
     assert run(workspace).counts.processed == 3
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pose_contract.names import printable
 from pose_contract.records import Counts, Failure, RunReport
 from pose_contract.workspace import Workspace
 from stage_kit.command import progress as progress_module
-from stage_kit.command.progress import Progress, printable
+from stage_kit.command.progress import Progress
 from stage_kit.command.summary import SHOWN_FAILURES, print_summary
 
 

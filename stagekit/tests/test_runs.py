@@ -9,21 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import MADE_BY, SHA
+from sample_records import MADE_BY, SHA
+from sample_stages import FIRST
 
 from pose_contract.errors import ImageError, WorkspaceError
 from pose_contract.storage import read_report
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.runs.journal import RunLog, Settled
-from stage_kit.runs.seen import SeenFiles, is_current, locked
+from stage_kit.runs.lock import locked
+from stage_kit.runs.seen import SeenFiles, is_current
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from stage_kit.runs.seen import locked
+from stage_kit.runs.lock import locked
 from pose_contract.workspace import Workspace
-with locked(Workspace(Path(sys.argv[1])), "yolo-stage"):
+with locked(Workspace(Path(sys.argv[1])), "first-stage"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -36,7 +38,7 @@ def test_the_second_run_is_refused_by_name_of_the_first(workspace: Workspace) ->
     try:
         with (
             pytest.raises(WorkspaceError, match=f"already running.*process {holder.pid} on"),
-            locked(workspace, "yolo-stage"),
+            locked(workspace, "first-stage"),
         ):
             pass
         with locked(workspace, "hrn-stage"):
@@ -44,13 +46,13 @@ def test_the_second_run_is_refused_by_name_of_the_first(workspace: Workspace) ->
     finally:
         holder.kill()
         holder.wait()
-    with locked(workspace, "yolo-stage"):
-        assert f"process {os.getpid()} " in workspace.lock_path("yolo-stage").read_text()
+    with locked(workspace, "first-stage"):
+        assert f"process {os.getpid()} " in workspace.lock_path("first-stage").read_text()
 
 
 def test_a_lock_that_cannot_be_made_is_the_workspaces_fault(workspace: Workspace) -> None:
     (workspace.root / "reports").write_text("in the way")
-    with pytest.raises((WorkspaceError, ImageError)), locked(workspace, "yolo-stage"):
+    with pytest.raises((WorkspaceError, ImageError)), locked(workspace, "first-stage"):
         pass
 
 
@@ -86,7 +88,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(workspace: Works
 
 def test_a_memory_that_cannot_be_written_is_no_error(workspace: Workspace) -> None:
     old_file(workspace, "images/a.jpg", b"one")
-    (workspace.seen_path / "in the way").mkdir(parents=True)
+    (workspace.seen_path() / "in the way").mkdir(parents=True)
     seen = SeenFiles(workspace)
     seen.sha256("images/a.jpg", b"one")
     seen.save()
@@ -101,8 +103,8 @@ def test_a_file_just_written_is_not_remembered(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("stored", ["", "[]", '{"a": 1}', '{"a": ["x", 1, "y"]}'])
 def test_a_damaged_memory_is_no_error(workspace: Workspace, stored: str) -> None:
-    workspace.seen_path.parent.mkdir()
-    workspace.seen_path.write_text(stored)
+    workspace.seen_path().parent.mkdir()
+    workspace.seen_path().write_text(stored)
     assert SeenFiles(workspace).known("images/a.jpg") is None
 
 
@@ -114,7 +116,7 @@ def test_files_that_are_gone_are_forgotten(workspace: Workspace) -> None:
         seen.sha256(name, b"one")
     path.unlink()
     seen.save()
-    assert list(json.loads(workspace.seen_path.read_bytes())) == ["images/a.jpg"]
+    assert list(json.loads(workspace.seen_path().read_bytes())) == ["images/a.jpg"]
 
 
 def test_the_skip_rule(tmp_path: Path) -> None:
@@ -124,23 +126,23 @@ def test_the_skip_rule(tmp_path: Path) -> None:
     assert is_current(MADE_BY, MADE_BY.model_copy(), [there])
     assert not is_current(MADE_BY, MADE_BY, [there, gone])
     assert not is_current(MADE_BY, MADE_BY, [tmp_path])
-    for change in ({"version": "9"}, {"weights_sha256": "cd" * 32}, {"options": {"conf_thres": 0.4}}, {"model": "x"}):
+    for change in ({"results": 9}, {"weights_sha256": "cd" * 32}, {"options": {"conf_thres": 0.4}}, {"model": "x"}):
         assert not is_current(MADE_BY, MADE_BY.model_copy(update=change), [there])
 
 
 def log_of(workspace: Workspace) -> RunLog:
-    return RunLog(workspace, "yolo-stage", "0.1.0", {}, Progress("yolo-stage", 2, quiet=True), "yolov3", "torch")
+    return RunLog(workspace, FIRST, {}, Progress("first-stage", 2, quiet=True), "yolov3", "torch")
 
 
 def test_the_report_tells_failures_and_counts(workspace: Workspace) -> None:
     log = log_of(workspace)
     with log.kept():
-        assert read_report(workspace.report_path("yolo-stage")).state == "running"  # type: ignore[union-attr]
+        assert read_report(workspace.report_path("first-stage")).state == "running"  # type: ignore[union-attr]
         log.count("images", 2)
         log.count("processed")
         log.fail("images/b.jpg", ImageError("is empty", "copy it again"))
         log.fail("images/a.jpg", ImageError("is gone", "put it back"))
-    report = read_report(workspace.report_path("yolo-stage"))
+    report = read_report(workspace.report_path("first-stage"))
     assert report is not None
     assert (report.state, report.counts.images, report.counts.failed) == ("finished", 2, 2)
     assert [failure.model_dump() for failure in report.failures] == [
@@ -159,19 +161,19 @@ def test_the_rate_is_of_what_was_processed(workspace: Workspace) -> None:
 def test_a_failure_is_told_at_once_and_what_was_skipped_is_no_work(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress = Progress("yolo-stage", 10)
-    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, progress)
+    progress = Progress("first-stage", 10)
+    log = RunLog(workspace, FIRST, {}, progress)
     for what in ("skipped", "skipped", "processed", "redrawn"):
         log.done(what, 1)  # type: ignore[arg-type]
     log.settle("images/b.jpg", Settled("b.jpg", ImageError("is empty", "copy it again")))
     log.settle("images/c.jpg", Settled("c.jpg"))
-    assert capsys.readouterr().err == "yolo-stage: images/b.jpg is empty\n  -> copy it again\n"
-    assert progress.line(time.monotonic() + 100).startswith("yolo-stage: 6/10 images, 0.01 images/s")
+    assert capsys.readouterr().err == "first-stage: images/b.jpg is empty\n  -> copy it again\n"
+    assert progress.line(time.monotonic() + 100).startswith("first-stage: 6/10 images, 0.01 images/s")
 
 
 def test_the_error_that_stopped_a_run_is_told_even_if_the_report_cannot_be_written(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="disk full"), log_of(workspace).kept():
-        path = workspace.report_path("yolo-stage")
+        path = workspace.report_path("first-stage")
         path.unlink()
         (path / "in the way").mkdir(parents=True)
         raise WorkspaceError("disk full", "make room")
@@ -190,7 +192,7 @@ def test_the_report_tells_how_a_run_was_stopped(
 ) -> None:
     with pytest.raises(type(error)), log_of(workspace).kept():
         raise error
-    report = read_report(workspace.report_path("yolo-stage"))
+    report = read_report(workspace.report_path("first-stage"))
     assert report is not None
     assert (report.state, report.message) == (state, message)
     assert report.images_per_second == 0

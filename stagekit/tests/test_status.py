@@ -5,15 +5,22 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import annot, poses
-from pose_contract.__main__ import main
+from sample_records import annot, poses
+from sample_stages import FIRST, SECOND
 
 from pose_contract.errors import ImageError
 from pose_contract.storage import record_bytes, write_bytes, write_record
 from pose_contract.workspace import Workspace
+from stage_kit.command.pose import main
 from stage_kit.command.progress import Progress
 from stage_kit.command.status import status_table, workspace_status
 from stage_kit.runs.journal import RunLog
+
+
+@pytest.fixture(autouse=True)
+def two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stage_kit.stages.installed_stages", lambda: (FIRST, SECOND))
+    monkeypatch.setattr("stage_kit.command.status.installed_stages", lambda: (FIRST, SECOND))
 
 
 def fill(workspace: Workspace) -> None:
@@ -26,7 +33,7 @@ def fill(workspace: Workspace) -> None:
         sha256 = hashlib.sha256(record_bytes(record)).hexdigest()
         write_record(workspace.path(workspace.poses_file(f"{name}.jpg")), poses(record, sha256))
         write_bytes(workspace.path(workspace.final_file(f"{name}.jpg")), b"x")
-    log = RunLog(workspace, "yolo-stage", "0.1.0", {}, Progress("yolo-stage", 4, quiet=True))
+    log = RunLog(workspace, FIRST, {}, Progress("first-stage", 4, quiet=True))
     with log.kept():
         log.fail("images/c.jpg", ImageError("is empty", "copy again"))
 
@@ -38,8 +45,8 @@ def test_an_empty_workspace_has_nothing(tmp_path: Path) -> None:
 def test_status_counts_per_stage(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     fill(workspace)
     status = workspace_status(workspace)
-    assert status["yolo-stage"] == {"done": 2, "nobody": 1, "failed": 1, "to do": 1}
-    assert status["hrn-stage"] == {"done": 2, "nobody": 1}
+    assert status["first-stage"] == {"done": 2, "nobody": 1, "failed": 1, "to do": 1}
+    assert status["second-stage"] == {"done": 2, "nobody": 1}
     assert main(["status", str(workspace.root)]) == 0
     assert capsys.readouterr().out.strip() == status_table(status).strip()
 
@@ -54,8 +61,8 @@ def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     write_bytes(workspace.root / "images/a.jpg", b"another picture")
     (workspace.root / "final/b.jpg").unlink()
     status = workspace_status(workspace)
-    assert status["yolo-stage"]["to do"] == 2
-    assert status["hrn-stage"] == {"to do": 2}
+    assert status["first-stage"]["to do"] == 2
+    assert status["second-stage"] == {"to do": 2}
 
 
 def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> None:
@@ -64,14 +71,14 @@ def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> 
     path.write_bytes(path.read_bytes() + b"\n")
     (workspace.root / "annots/b.json").write_bytes(b"{")
     status = workspace_status(workspace)
-    assert status["yolo-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
-    assert status["hrn-stage"] == {"to do": 2}
+    assert status["first-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
+    assert status["second-stage"] == {"to do": 2}
 
 
 def test_a_corrected_annot_is_done_whatever_became_of_its_image(workspace: Workspace) -> None:
     fill(workspace)
     write_record(workspace.root / "annots/d.json", annot("images/d.jpg", corrected=True))
-    assert workspace_status(workspace)["yolo-stage"]["done"] == 3
+    assert workspace_status(workspace)["first-stage"]["done"] == 3
 
 
 def test_what_was_found_is_told_per_photo(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +95,7 @@ def test_the_verdict_is_3_when_a_report_lists_failures(workspace: Workspace) -> 
     assert main(["verdict", str(workspace.root)]) == 0
     fill(workspace)
     assert main(["verdict", str(workspace.root)]) == 3
-    workspace.report_path("yolo-stage").rename(workspace.report_path("hrn-stage"))
+    workspace.report_path("first-stage").rename(workspace.report_path("second-stage"))
     assert main(["verdict", str(workspace.root)]) == 3
 
 

@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 
 from pose_contract.errors import UsageError, WeightsError
-from stage_kit.weights import published as weights_module
 from stage_kit.weights.published import (
     PublishedWeights,
     chosen_weights,
@@ -109,12 +108,6 @@ def test_hashes_are_whole_or_the_prefix_in_the_name(entry: PublishedWeights) -> 
 def test_licence_and_stage_are_given(entry: PublishedWeights) -> None:
     assert entry.licence in {"public domain", "Apache-2.0", "MIT"}
     assert entry.stage == ("yolo-stage" if entry.name.startswith("yolo") else "hrn-stage")
-
-
-def test_the_file_at_the_root_is_the_one_in_the_package() -> None:
-    link = REPOSITORY / "weights.toml"
-    assert link.is_symlink()
-    assert link.resolve() == Path(weights_module.__file__).with_name("weights.toml").resolve()
 
 
 def test_records_are_frozen_and_refuse_unknown_keys() -> None:

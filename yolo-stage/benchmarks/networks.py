@@ -25,6 +25,7 @@ from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv, openvino
 from yolo_stage.engines.refusals import torch_refusal
+from yolo_stage.loading import Loading
 from yolo_stage.model_files import LITE, MODELS
 from yolo_torch import torch_engine as by_torch
 
@@ -70,13 +71,13 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
 
     found = []
     if torch_refusal(network) is None:
-        detector = by_torch.load_detector(network, weights, 0, "cpu")
+        detector = by_torch.load_detector(Loading(network, weights, 0, "cpu"))
         found += [eager(network, weights, images[:1]), candidate(detector, 1), candidate(detector, MANY)]
-    found.append(candidate(opencv.load_detector(network, weights, 0, "cpu"), 1))
+    found.append(candidate(opencv.load_detector(Loading(network, weights, 0, "cpu")), 1))
     samples = [rng.uniform(0, 1, (1, *images.shape[1:])).astype(np.float32) for _ in range(2 * FEWEST)]
     for precision in precisions:
         if precision != "bf16" or has_bf16():
-            loaded = openvino.load_detector(network, weights, 0, "cpu", precision, lambda: samples)
+            loaded = openvino.load_detector(Loading(network, weights, 0, "cpu", precision, lambda: samples))
             found.append(candidate(loaded, MANY))
     return found
 

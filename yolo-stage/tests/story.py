@@ -9,12 +9,12 @@ from fakes import (
     ColourDetector,
     plan_with,
 )
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.records import ImageAnnot, RunReport
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 
 def run(workspace: Workspace, detector: ColourDetector | None = None, **options: object) -> RunReport:

@@ -18,7 +18,7 @@ PLAIN, GROUPED = "size=3\nstride=1\npad=1", "size=3\nstride=1\npad=1\ngroups=8"
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolo_stage.engines.choice.may_have_cuda", lambda: False)
+    monkeypatch.setattr("stage_kit.networks.device.may_have_cuda", lambda: False)
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def test_auto_on_a_cpu(network: DarknetNetwork) -> None:
 
 
 def test_auto_on_a_gpu(network: DarknetNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolo_stage.engines.choice.may_have_cuda", lambda: True)
+    pytest.importorskip("torch")
+    monkeypatch.setattr("stage_kit.networks.device.may_have_cuda", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_engine("auto", network, DARKNET_FILE, "auto")[0] == "openvino", "a driver is no GPU"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
@@ -52,7 +53,7 @@ def test_auto_goes_on_to_the_next_engine(network: DarknetNetwork, monkeypatch: p
     without(monkeypatch, "openvino")
     assert choose_engine("auto", network, DARKNET_FILE, "auto") == (
         "opencv",
-        "the openvino engine can't: openvino not installed",
+        "the openvino engine can't: openvino is not installed",
     )
 
 
@@ -71,13 +72,13 @@ def test_what_torch_cannot_do_exactly(network_of: NetworkOf, small_cfg: str, mon
 
 
 def test_engines_that_are_not_installed(network: DarknetNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, "pytorchyolo")
+    monkeypatch.setattr("yolo_stage.engines.choice.plug_in", lambda _engine: None)
     monkeypatch.setenv("POSE_FLAVOUR", "cpu")
-    with pytest.raises(ConfigError, match="pytorchyolo not installed in this image of FLAVOUR=cpu") as refused:
+    with pytest.raises(ConfigError, match="yolo-torch is not installed in this image of FLAVOUR=cpu") as refused:
         choose_engine("torch", network, DARKNET_FILE, "auto")
     assert refused.value.remedy.endswith("an image with all engines: make build FLAVOUR=cuda")
-    without(monkeypatch, "pytorchyolo", "openvino", "cv2")
-    with pytest.raises(ConfigError, match="openvino not installed") as refused:
+    without(monkeypatch, "openvino", "cv2")
+    with pytest.raises(ConfigError, match="openvino is not installed") as refused:
         choose_engine("openvino", network, DARKNET_FILE, "auto")
     assert "another cfg" in refused.value.remedy
 

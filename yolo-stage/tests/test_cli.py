@@ -9,15 +9,15 @@ from operator import attrgetter
 from pathlib import Path
 
 import pytest
-from conftest import random_parameters, write_weights
+from darknet_files import random_parameters, write_weights
 from fakes import RED, photo, save
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.records import RunReport
 from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 COMMAND = Path(sys.executable).parent / "yolo-stage"
 
@@ -107,7 +107,7 @@ def test_every_flag_arrives(
         asked.append(options)
         return detect_people(options, plan)
 
-    monkeypatch.setattr("yolo_stage.pipeline.detect_people", noted)
+    monkeypatch.setattr("yolo_stage.steps.detect_people", noted)
     assert main([*MODEL, *flags]) == 0
     assert attrgetter(field)(asked[0]) == value
 

@@ -10,7 +10,6 @@ from fakes import (
     save,
 )
 from story import annot_of, correct, run
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.records import Box, Person
 from pose_contract.storage import write_record
@@ -18,6 +17,7 @@ from pose_contract.workspace import Workspace
 from stage_kit.pictures.boxes import cut_rectangle
 from stage_kit.pictures.images import read_image
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 
 def test_a_corrected_record_is_never_touched(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

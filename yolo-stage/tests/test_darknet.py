@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MODELS, random_parameters, write_weights
+from darknet_files import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, WeightsError
 from yolo_stage.cfg_sections import parse_sections, render_sections

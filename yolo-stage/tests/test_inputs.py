@@ -17,11 +17,11 @@ from fakes import (
     save,
 )
 from story import annot_of, run
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.workspace import Workspace
 from stage_kit.testing import workspace_bytes
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 
 def test_bad_files_are_reported_and_the_rest_is_done(workspace: Workspace) -> None:

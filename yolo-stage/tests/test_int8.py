@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_parameters, write_weights
+from darknet_files import random_parameters, write_weights
 
 from pose_contract.errors import UsageError
 from stage_kit.pictures.boxes import iou_matrix
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.openvino import _agreement, load_detector
+from yolo_stage.loading import Loading
 
 NetworkOf = Callable[[str], DarknetNetwork]
 
@@ -40,8 +41,8 @@ def test_it_is_near_and_is_kept_with_its_cost(
 ) -> None:
     network, weights = files
     batch = next(inputs(1)())
-    exact = load_detector(network, weights, 0, "cpu").detect(batch)[0]
-    detector = load_detector(network, weights, 0, "cpu", "int8", inputs(16))
+    exact = load_detector(Loading(network, weights, 0, "cpu")).detect(batch)[0]
+    detector = load_detector(Loading(network, weights, 0, "cpu", "int8", inputs(16)))
     assert detector.precision == "int8"
     rough = detector.detect(batch)[0]
     assert len(exact) == len(rough) and not np.array_equal(exact, rough)
@@ -53,7 +54,7 @@ def test_it_is_near_and_is_kept_with_its_cost(
     def never() -> Iterator[np.ndarray]:
         raise AssertionError("it was calibrated before")
 
-    again = load_detector(network, weights, 0, "cpu", "int8", never)
+    again = load_detector(Loading(network, weights, 0, "cpu", "int8", never))
     np.testing.assert_array_equal(again.detect(batch)[0], rough)
     assert capsys.readouterr().err.strip().splitlines()[-1] == said
 
@@ -61,14 +62,14 @@ def test_it_is_near_and_is_kept_with_its_cost(
 def test_too_few_pictures(files: tuple[DarknetNetwork, Path], cache: Path) -> None:
     network, weights = files
     with pytest.raises(UsageError, match="10 are too few"):
-        load_detector(network, weights, 0, "cpu", "int8", inputs(10))
+        load_detector(Loading(network, weights, 0, "cpu", "int8", inputs(10)))
     assert not list(cache.glob("*-int8"))
 
 
 def test_without_nncf(files: tuple[DarknetNetwork, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(UsageError, match="needs NNCF"):
-        load_detector(*files, 0, "cpu", "int8", inputs(16))
+        load_detector(Loading(*files, 0, "cpu", "int8", inputs(16)))
 
 
 @pytest.mark.parametrize(

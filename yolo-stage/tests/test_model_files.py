@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from conftest import MODELS, random_parameters, write_weights
+from darknet_files import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from yolo_stage.darknet import read_network

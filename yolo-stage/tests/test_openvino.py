@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MODELS, random_parameters, write_weights
+from darknet_files import MODELS, load_torch_detector, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError
 from stage_kit.networks.openvino import cache_folders, cached_model, cached_note, keep_model
@@ -24,7 +24,7 @@ from yolo_stage.darknet import DarknetNetwork, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import openvino as openvino_engine
-from yolo_stage.engines import torch as torch_engine
+from yolo_stage.loading import Loading
 
 NetworkOf = Callable[[str], DarknetNetwork]
 JOINED = "[route]\nlayers=-1,-2\n[route]\nlayers=-1\ngroups=2\ngroup_id=1\n"
@@ -71,9 +71,9 @@ def test_the_graph_is_that_of_the_other_engines(
         small_cfg = small_cfg.replace(old, new)
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    got = openvino_engine.load_detector(network, weights, 1, "cpu")
+    got = openvino_engine.load_detector(Loading(network, weights, 1, "cpu"))
     assert (got.name, got.device, got.precision, got.input_size) == ("openvino", "cpu", "fp32", 64)
-    assert_alike(torch_engine.load_detector(network, weights, 1, "cpu"), got, noise(3, 64), 1e-3)
+    assert_alike(load_torch_detector()(Loading(network, weights, 1, "cpu")), got, noise(3, 64), 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_what_torch_cannot_do_is_that_of_opencv(
         small_cfg = small_cfg.replace(old, new)
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    got = openvino_engine.load_detector(network, weights, 1, "cpu")
-    assert_alike(opencv_engine.load_detector(network, weights, 1, "cpu"), got, noise(2, 64), 1e-3)
+    got = openvino_engine.load_detector(Loading(network, weights, 1, "cpu"))
+    assert_alike(opencv_engine.load_detector(Loading(network, weights, 1, "cpu")), got, noise(2, 64), 1e-3)
 
 
 def test_new_coords(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
@@ -100,24 +100,24 @@ def test_new_coords(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> No
     text = small_cfg.replace("activation=linear\n[yolo]", "activation=logistic\n[yolo]")
     network = network_of(text.replace("classes=2", "classes=2\nnew_coords=1\nscale_x_y=2"))
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    got = openvino_engine.load_detector(network, weights, 1, "cpu")
-    assert_alike(opencv_engine.load_detector(network, weights, 1, "cpu"), got, noise(2, 64), 1e-3)
+    got = openvino_engine.load_detector(Loading(network, weights, 1, "cpu"))
+    assert_alike(opencv_engine.load_detector(Loading(network, weights, 1, "cpu")), got, noise(2, 64), 1e-3)
 
 
 @pytest.mark.parametrize("name", ["yolov3-tiny"])
 def test_our_own_cfgs(name: str, tmp_path: Path) -> None:
     network = read_network(MODELS / f"{name}.cfg").with_input_size(160)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=4))
-    got = openvino_engine.load_detector(network, weights, 0, "cpu")
-    assert_alike(torch_engine.load_detector(network, weights, 0, "cpu"), got, noise(1, 160), 0.02)
+    got = openvino_engine.load_detector(Loading(network, weights, 0, "cpu"))
+    assert_alike(load_torch_detector()(Loading(network, weights, 0, "cpu")), got, noise(1, 160), 0.02)
 
 
 @pytest.mark.parametrize("name", ["yolo-fastest-1.1_body", "yolo-fastest-1.1-xl"])
 def test_real_weights_on_real_photos(shared: Path, name: str) -> None:
     network = read_network(shared / "weights" / f"{name}.cfg")
     weights = shared / "weights" / f"{name}.weights"
-    got = openvino_engine.load_detector(network, weights, 0, "cpu")
-    expected = opencv_engine.load_detector(network, weights, 0, "cpu")
+    got = openvino_engine.load_detector(Loading(network, weights, 0, "cpu"))
+    expected = opencv_engine.load_detector(Loading(network, weights, 0, "cpu"))
     for photo in sorted((shared / "photos").glob("*.jpg")):
         square, _ = letterbox(read_image(photo), network.input_size)
         assert_alike(expected, got, square[None], 0.1)
@@ -126,7 +126,7 @@ def test_real_weights_on_real_photos(shared: Path, name: str) -> None:
 def test_rows_do_not_depend_on_the_batch(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    detector = openvino_engine.load_detector(network, weights, 0, "cpu")
+    detector = openvino_engine.load_detector(Loading(network, weights, 0, "cpu"))
     batch = noise(7, 64)
     together = detector.detect(batch)
     for row, expected in enumerate(together):
@@ -139,8 +139,8 @@ def test_bf16_is_near(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> 
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     if not has_bf16():
         pytest.skip("this CPU has no bf16")
-    exact = openvino_engine.load_detector(network, weights, 0, "cpu", "fp32").detect(noise(1, 64))[0]
-    near = openvino_engine.load_detector(network, weights, 0, "cpu", "bf16").detect(noise(1, 64))[0]
+    exact = openvino_engine.load_detector(Loading(network, weights, 0, "cpu", "fp32")).detect(noise(1, 64))[0]
+    near = openvino_engine.load_detector(Loading(network, weights, 0, "cpu", "bf16")).detect(noise(1, 64))[0]
     assert len(exact) == len(near) and not np.array_equal(exact, near), "bf16 must be what it says"
     assert np.diag(iou_matrix(exact[:, :4], near[:, :4])).min() > 0.85
 
@@ -150,28 +150,28 @@ def test_the_cache_holds_the_network_and_is_used(
 ) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    first = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
+    first = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
     (entry,) = cache.iterdir()
     assert sorted(path.name for path in entry.iterdir()) == ["network.bin", "network.xml", "note.txt"]
     with monkeypatch.context() as patch:
         patch.setattr(openvino_engine, "build_graph", None)
-        again = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
+        again = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
     np.testing.assert_array_equal(first, again)
     other = write_weights(tmp_path / "b.weights", random_parameters(network, seed=3))
-    openvino_engine.load_detector(network, other, 0, "cpu")
-    openvino_engine.load_detector(network.with_input_size(96), weights, 0, "cpu")
-    openvino_engine.load_detector(network_of(small_cfg.replace("leaky", "mish")), weights, 0, "cpu")
+    openvino_engine.load_detector(Loading(network, other, 0, "cpu"))
+    openvino_engine.load_detector(Loading(network.with_input_size(96), weights, 0, "cpu"))
+    openvino_engine.load_detector(Loading(network_of(small_cfg.replace("leaky", "mish")), weights, 0, "cpu"))
     assert len(list(cache.iterdir())) == 4, "other weights, sizes and cfgs are other networks"
 
 
 def test_a_damaged_cache_entry_is_made_anew(cache: Path, network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    first = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
+    first = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
     (entry,) = cache.iterdir()
     for name in ("network.xml", "network.bin"):
         (entry / name).write_bytes((entry / name).read_bytes()[:50])
-        again = openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64))[0]
+        again = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
         np.testing.assert_array_equal(first, again)
         assert (entry / name).stat().st_size > 50
 
@@ -182,7 +182,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(
     cache.parent.write_text("a file where the folder should be")
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    assert len(openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64)))
+    assert len(openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64)))
     assert capsys.readouterr().err.count("can't be kept") == 1
 
 
@@ -207,7 +207,7 @@ def test_what_a_killed_process_left_is_swept_a_day_later(
     os.utime(cache / ".old", (1e9, 1e9))
     network = network_of(small_cfg)
     openvino_engine.load_detector(
-        network, write_weights(tmp_path / "a.weights", random_parameters(network, seed=2)), 0, "cpu"
+        Loading(network, write_weights(tmp_path / "a.weights", random_parameters(network, seed=2)), 0, "cpu")
     )
     assert [path.name for path in cache.iterdir() if path.name.startswith(".")] == [".new"]
 
@@ -217,9 +217,8 @@ def test_two_at_once_may_convert_the_same_network(
 ) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    threads = [
-        threading.Thread(target=openvino_engine.load_detector, args=(network, weights, 0, "cpu")) for _ in range(4)
-    ]
+    loading = Loading(network, weights, 0, "cpu")
+    threads = [threading.Thread(target=openvino_engine.load_detector, args=(loading,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -233,12 +232,12 @@ def test_the_environments_own_cache_is_read_too(
 ) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    openvino_engine.load_detector(network, weights, 0, "cpu")
+    openvino_engine.load_detector(Loading(network, weights, 0, "cpu"))
     monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
     (tmp_path / "prefix" / "share" / "pose-estimation").mkdir(parents=True)
     cache.rename(tmp_path / "prefix" / "share" / "pose-estimation" / "openvino")
     monkeypatch.setattr(openvino_engine, "build_graph", None)
-    assert len(openvino_engine.load_detector(network, weights, 0, "cpu").detect(noise(1, 64)))
+    assert len(openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64)))
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -269,7 +268,7 @@ def test_a_gpu_is_looked_for_before_torch_is_asked(monkeypatch: pytest.MonkeyPat
 def test_refusals(network_of: NetworkOf, small_cfg: str) -> None:
     for weights, device, message in ((Path("a.pth"), "cpu", "checkpoint"), (Path("a.weights"), "cuda", "CPU only")):
         with pytest.raises(ConfigError, match=message):
-            openvino_engine.load_detector(network_of(small_cfg), weights, 0, device)
+            openvino_engine.load_detector(Loading(network_of(small_cfg), weights, 0, device))
 
 
 def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +306,7 @@ from pathlib import Path
 import numpy as np
 from yolo_stage.model_files import plan_detector
 from yolo_stage.options import ModelOptions
+from yolo_stage.loading import Loading
 names = Path({str(tmp_path)!r}, "names"); names.write_text("person\\ncar")
 weights = Path({str(tmp_path)!r}, "small.weights")
 plan = plan_detector(ModelOptions(weights_path=weights, class_path=names, device="cpu"))

@@ -20,14 +20,15 @@ from fakes import (
     save,
 )
 from story import annot_of, prepared, run
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.errors import UsageError, WorkspaceError
 from pose_contract.storage import record_paths
 from pose_contract.workspace import Workspace
-from stage_kit.runs.seen import locked
+from stage_kit.runs.lock import locked
 from stage_kit.testing import dies_at_write, workspace_bytes
+from yolo_stage import facts
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 
 def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspace) -> None:
@@ -42,7 +43,7 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
 def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Size and modification time, kept from run to run, spare the reading and hashing of every image."""
     run(workspace)
-    monkeypatch.setattr("yolo_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("yolo_stage.steps.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
     assert run(workspace).counts.skipped == 3
 
 
@@ -84,9 +85,14 @@ def test_other_weights_are_done_anew(workspace: Workspace, change: dict[str, obj
     assert detect_people(options, plan_with(ColourDetector(), **change)).counts.processed == 3
 
 
-def test_another_version_does_all_anew(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_does_nothing_anew_and_other_results_do(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(workspace)
-    monkeypatch.setattr("yolo_stage.pipeline.__version__", "9.9.9")
+    released = facts().model_copy(update={"version": "9.9.9"})
+    monkeypatch.setattr("yolo_stage.steps.facts", lambda: released)
+    assert run(workspace).counts.skipped == 3
+    monkeypatch.setattr("yolo_stage.steps.facts", lambda: released.model_copy(update={"results": 2}))
     assert run(workspace).counts.processed == 3
 
 
@@ -135,7 +141,7 @@ def test_files_of_an_image_that_is_gone_go_too(workspace: Workspace) -> None:
     (workspace.root / "images/a.jpg").unlink()
     (workspace.root / "images/a").mkdir()  # a folder with the record's name is not its picture
     run(workspace)
-    assert set(workspace_bytes(workspace.root)) == {"images/z.JPG", "annots/z.JPG.json", "inspect/z.JPG.jpg"}
+    assert set(workspace_bytes(workspace.root)) == {"images/z.JPG", "annots/z.json", "inspect/z.jpg"}
     assert not (workspace.root / "annots/é").exists()
 
 
@@ -214,3 +220,21 @@ def test_death_and_a_rerun_with_other_options(workspace: Workspace, tmp_path: Pa
         workspace = prepared(base.root, workspace.root)
         point += 1
     assert point > 10
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_records_of_the_first_release_for_jpg_in_capitals_take_todays_name(
+    workspace: Workspace, corrected: bool
+) -> None:
+    """It did not drop `.JPG`; a person's record keeps its people, the others are made anew."""
+    run(workspace)
+    wanted = workspace_bytes(workspace.root)
+    record = workspace.root / "annots/z.json"
+    data = record.read_text().replace('"corrected": false', f'"corrected": {str(corrected).lower()}')
+    (workspace.root / "annots/z.JPG.json").write_text(data)
+    record.unlink()
+    (workspace.root / "inspect/z.jpg").rename(workspace.root / "inspect/z.JPG.jpg")
+    run(workspace)
+    if corrected:
+        assert record.read_text() == data
+    assert set(workspace_bytes(workspace.root)) == set(wanted)

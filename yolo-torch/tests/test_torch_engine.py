@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import random_parameters, write_weights
+from darknet_files import random_parameters, write_weights
 
 from pose_contract.errors import UsageError
 from yolo_stage.darknet import DarknetNetwork
-from yolo_stage.engines import torch as torch_engine
+from yolo_stage.loading import Loading
+from yolo_torch import torch_engine
 
 NetworkOf = Callable[[str], DarknetNetwork]
 
@@ -21,7 +22,7 @@ def test_batch_norms_are_folded_and_bf16_boxes_stay_near(network_of: NetworkOf, 
     network = network_of(small_cfg)
     picture = np.random.default_rng(1).uniform(0, 1, (1, 3, 64, 64)).astype(np.float32)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    exact, rough = (torch_engine.load_detector(network, weights, 0, "cpu", kind) for kind in ("fp32", "bf16"))
+    exact, rough = (torch_engine.load_detector(Loading(network, weights, 0, "cpu", kind)) for kind in ("fp32", "bf16"))
     assert isinstance(exact, torch_engine.TorchDetector) and isinstance(rough, torch_engine.TorchDetector)
     assert not [module for module in exact.model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert (exact.precision, rough.precision) == ("fp32", "bf16")
@@ -37,7 +38,7 @@ def test_batch_norms_are_folded_and_bf16_boxes_stay_near(network_of: NetworkOf, 
 def test_convolutions_work_in_channels_last(network_of: NetworkOf, small_cfg: str, tmp_path: Path) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    detector = torch_engine.load_detector(network, weights, 0, "cpu")
+    detector = torch_engine.load_detector(Loading(network, weights, 0, "cpu"))
     assert isinstance(detector, torch_engine.TorchDetector)
     seen = []
     convolutions = [module for module in detector.model.modules() if isinstance(module, torch.nn.Conv2d)]
@@ -71,7 +72,7 @@ def test_the_gpu_finds_the_same_boxes(network_of: NetworkOf, small_cfg: str, tmp
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     pictures = np.random.default_rng(1).uniform(0, 1, (2, 3, 64, 64)).astype(np.float32)
-    by_cpu, by_gpu = (torch_engine.load_detector(network, weights, 0, device) for device in ("cpu", "auto"))
+    by_cpu, by_gpu = (torch_engine.load_detector(Loading(network, weights, 0, device)) for device in ("cpu", "auto"))
     assert by_gpu.device == "cuda"
     for expected, got in zip(by_cpu.detect(pictures), by_gpu.detect(pictures), strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=0.01)

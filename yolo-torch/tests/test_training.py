@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import write_weights
+from darknet_files import write_weights
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from stage_kit.pictures.images import read_image, write_jpeg
 from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
 from yolo_stage.engines import opencv as opencv_engine
-from yolo_stage.engines import torch as torch_engine
 from yolo_stage.evaluation import Measured, measure
 from yolo_stage.labels import LabelledPicture, read_labels
+from yolo_stage.loading import Loading
+from yolo_torch import torch_engine
 from yolo_torch.training.augment import Augmentation
 from yolo_torch.training.loader import Pictures, batches, loss_targets
 from yolo_torch.training.loop import learning_rate, train
@@ -126,7 +127,7 @@ def test_a_few_pictures_are_learnt_and_every_engine_reads_the_weights(
     network = read_network(tmp_path / "run" / "tiny.cfg")
     labelled = read_labels(pictures, None, 0)
     for engine in (torch_engine, opencv_engine):
-        by_engine = measure(labelled, engine.load_detector(network, weights, 0, "cpu"))
+        by_engine = measure(labelled, engine.load_detector(Loading(network, weights, 0, "cpu")))
         assert by_engine.ap50 > 0.95, engine.__name__
         assert by_engine.recall > 0.7, "the score of the only class must not damp the objectness"
     card = (tmp_path / "run" / "card.md").read_text(encoding="utf-8")

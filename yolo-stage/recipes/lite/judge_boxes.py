@@ -26,6 +26,7 @@ from stage_kit.pictures.images import read_image
 from stage_kit.pictures.letterbox import letterbox
 from yolo_stage.darknet import read_network
 from yolo_stage.engines.opencv import load_detector
+from yolo_stage.loading import Loading
 from yolo_stage.people import Selection, choose_people
 
 VALIDATION, SEED = 500, 20241
@@ -97,7 +98,7 @@ def main(data: Path, weights: Path, work: Path) -> None:
     """Writes the label files of WORK_DIR."""
     given = np.load(data / "lspet-train.npz")
     network = read_network(weights / "yolo-fastest-1.1-xl.cfg").with_input_size(320)
-    detector = load_detector(network, weights / "yolo-fastest-1.1-xl.weights", 0, "cpu")
+    detector = load_detector(Loading(network, weights / "yolo-fastest-1.1-xl.weights", 0, "cpu"))
     rows: list[tuple[str, tuple[int, int], Boxes] | None] = []
     for name, joints in zip(tqdm(given["files"]), given["joints"], strict=True):
         picture = read_image(work / str(name))

@@ -23,7 +23,6 @@ from fakes import (
     plan_with,
     write_photo,
 )
-from hrn_stage.pipeline import estimate_poses
 from story import HEATMAP_CELL, estimated, points, poses_of, run
 
 from hrn_stage.decode import Method, decode
@@ -31,6 +30,7 @@ from hrn_stage.intake import read_cut
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import prepare_person
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normalize, warp_person
+from hrn_stage.steps import estimate_poses
 from pose_contract.errors import UsageError
 from pose_contract.records import Person
 from pose_contract.skeletons import MPII16, Skeleton
@@ -191,9 +191,9 @@ def test_the_flip_test_swaps_sides_and_shifts_by_one_as_the_yaml_says(
     config = config_with(
         TEST={"FLIP_TEST": True, "SHIFT_HEATMAP": shift}, DEBUG={"DEBUG": True, "SAVE_BATCH_IMAGES_PRED": False}
     )
-    heatmaps = estimated(workspace, SplitEstimator(), config).heatmaps
+    heatmaps = estimated(workspace, SplitEstimator(), config)[1][0].heatmaps
     ankle, other = MPII16.keypoints.index("right_ankle"), MPII16.keypoints.index("left_ankle")
-    maxima = {(int(y), int(x)) for y, x in np.argwhere(heatmaps[0, ankle] > 0.4)}
+    maxima = {(int(y), int(x)) for y, x in np.argwhere(heatmaps[ankle] > 0.4)}
     assert maxima == {(5 + ankle, cells[0]), (5 + other, cells[1])}
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import MODELS, random_parameters, write_weights
+from darknet_files import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from stage_kit.pictures.boxes import iou_matrix
@@ -17,8 +17,9 @@ from stage_kit.pictures.nms import nms
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.detector import SCORE_FLOOR, Detector, candidate_rows
 from yolo_stage.engines import opencv as opencv_engine
-from yolo_stage.engines import torch as torch_engine
 from yolo_stage.engines.refusals import opencv_refusal, torch_refusal
+from yolo_stage.loading import Loading
+from yolo_torch import torch_engine
 
 NetworkOf = Callable[[str], DarknetNetwork]
 DARKNET_FILE = Path("a.weights")
@@ -60,7 +61,9 @@ def assert_alike(network: DarknetNetwork, by_torch: Detector, by_opencv: Detecto
 
 
 def both(network: DarknetNetwork, weights: Path, person: int = 0) -> tuple[Detector, Detector]:
-    loaded = [engine.load_detector(network, weights, person, "cpu") for engine in (torch_engine, opencv_engine)]
+    loaded = [
+        engine.load_detector(Loading(network, weights, person, "cpu")) for engine in (torch_engine, opencv_engine)
+    ]
     return loaded[0], loaded[1]
 
 
@@ -103,7 +106,7 @@ def test_the_pool_of_stride_1_takes_real_cells_only(tmp_path: Path, monkeypatch:
     by_torch, by_opencv = both(network, weights)
     assert_alike(network, by_torch, by_opencv)
     monkeypatch.setattr(torch_engine, "_pool_as_darknet", lambda *_: None)
-    zero_padded = torch_engine.load_detector(network, weights, 0, "cpu")
+    zero_padded = torch_engine.load_detector(Loading(network, weights, 0, "cpu"))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_alike(network, zero_padded, by_opencv)
 
@@ -156,7 +159,7 @@ def test_engines_agree_at_another_input_size(network_of: NetworkOf, small_cfg: s
 def test_a_batch_is_its_images_one_by_one(network_of: NetworkOf, small_cfg: str, tmp_path: Path, engine) -> None:
     network = network_of(small_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
-    detector = engine.load_detector(network, weights, 0, "cpu")
+    detector = engine.load_detector(Loading(network, weights, 0, "cpu"))
     batch = noise(3, 64)
     alone = [detector.detect(image[None])[0] for image in batch]
     for expected, got in zip(alone, detector.detect(batch), strict=True):
@@ -190,10 +193,10 @@ def test_heads_are_decoded_as_darknet_does(
     weights = write_weights(tmp_path / "a.weights", parameters)
     image = noise(1, 32)
     expected = decoded_by_hand(parameters, image[0], scale_x_y, bool(new_coords))
-    got = opencv_engine.load_detector(network, weights, 1, "cpu").detect(image)[0]
+    got = opencv_engine.load_detector(Loading(network, weights, 1, "cpu")).detect(image)[0]
     np.testing.assert_allclose(got, expected[expected[:, 4] > SCORE_FLOOR], rtol=1e-4, atol=1e-3)
     if scale_x_y == 1 and not new_coords:
-        by_torch = torch_engine.load_detector(network, weights, 1, "cpu").detect(image)[0]
+        by_torch = torch_engine.load_detector(Loading(network, weights, 1, "cpu")).detect(image)[0]
         by_anchor = expected.reshape(1024, 2, 5).transpose(1, 0, 2).reshape(-1, 5)
         np.testing.assert_allclose(by_torch, by_anchor, rtol=1e-4, atol=1e-3)
 
@@ -203,7 +206,7 @@ def test_sure_background_gives_no_candidates(network_of: NetworkOf, tmp_path: Pa
     network = network_of(ONE_HEAD)
     parameters = np.zeros(network.parameter_count, "<f4")
     parameters[[4, 11]] = -20  # objectness of both anchors
-    detector = engine.load_detector(network, write_weights(tmp_path / "a.weights", parameters), 0, "cpu")
+    detector = engine.load_detector(Loading(network, write_weights(tmp_path / "a.weights", parameters), 0, "cpu"))
     assert [rows.shape for rows in detector.detect(noise(2, 32))] == [(0, 5), (0, 5)]
 
 
@@ -233,7 +236,7 @@ def test_weights_of_the_wrong_size_are_refused(network_of: NetworkOf, small_cfg:
     network = network_of(small_cfg)
     for parameters in (np.zeros(network.parameter_count + 1, "<f4"), np.zeros(network.parameter_count - 1, "<f4")):
         with pytest.raises(WeightsError, match="expected 4424 bytes"):
-            engine.load_detector(network, write_weights(tmp_path / "a.weights", parameters), 0, "cpu")
+            engine.load_detector(Loading(network, write_weights(tmp_path / "a.weights", parameters), 0, "cpu"))
 
 
 COMMON_REFUSALS = [
@@ -271,7 +274,7 @@ def test_torch_refuses_what_it_would_get_wrong(
     refusal = torch_refusal(network)
     assert refusal is not None and refusal.startswith(reason) and "small.cfg:" in refusal
     with pytest.raises(ConfigError, match=r"the torch engine can't run small\.cfg exactly"):
-        torch_engine.load_detector(network, DARKNET_FILE, 0, "cpu")
+        torch_engine.load_detector(Loading(network, DARKNET_FILE, 0, "cpu"))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +289,7 @@ def test_opencv_refuses_what_it_would_get_wrong(
     refusal = opencv_refusal(network, DARKNET_FILE, "cpu")
     assert refusal is not None and refusal.startswith(reason) and "small.cfg:" in refusal
     with pytest.raises(ConfigError, match=r"the opencv engine can't run small\.cfg exactly"):
-        opencv_engine.load_detector(network, DARKNET_FILE, 0, "cpu")
+        opencv_engine.load_detector(Loading(network, DARKNET_FILE, 0, "cpu"))
 
 
 def test_torch_refuses_a_grid_that_does_not_divide_the_input(network_of: NetworkOf) -> None:
@@ -308,22 +311,22 @@ def test_opencv_refuses_checkpoints_and_cuda(network_of: NetworkOf, small_cfg: s
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_that_is_not_there_is_refused(network_of: NetworkOf, small_cfg: str) -> None:
-    with pytest.raises(UsageError, match="torch sees no CUDA device"):
-        torch_engine.load_detector(network_of(small_cfg), DARKNET_FILE, 0, "cuda")
+    with pytest.raises(UsageError, match="PyTorch sees no CUDA GPU"):
+        torch_engine.load_detector(Loading(network_of(small_cfg), DARKNET_FILE, 0, "cuda"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu(tmp_path: Path) -> None:
     network = read_network(MODELS / "yolov3.cfg")
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=1))
-    detector = torch_engine.load_detector(network, weights, 0, "auto")
+    detector = torch_engine.load_detector(Loading(network, weights, 0, "auto"))
     assert detector.device == "cuda"
-    assert_alike(network, detector, opencv_engine.load_detector(network, weights, 0, "cpu"))
+    assert_alike(network, detector, opencv_engine.load_detector(Loading(network, weights, 0, "cpu")))
 
 
 def checkpoint_of(network: DarknetNetwork, folder: Path) -> tuple[Detector, dict[str, torch.Tensor]]:
     weights = write_weights(folder / "a.weights", random_parameters(network, seed=2))
-    detector = torch_engine.load_detector(network, weights, 0, "cpu")
+    detector = torch_engine.load_detector(Loading(network, weights, 0, "cpu"))
     model = torch_engine.build_model(network)
     torch_engine.load_weights(model, network, weights)
     return detector, dict(model.state_dict())
@@ -333,7 +336,7 @@ def test_checkpoint_gives_what_the_darknet_file_gives(network_of: NetworkOf, sma
     network = network_of(small_cfg)
     detector, state = checkpoint_of(network, tmp_path)
     torch.save(state, tmp_path / "a.pth")
-    again = torch_engine.load_detector(network, tmp_path / "a.pth", 0, "auto")
+    again = torch_engine.load_detector(Loading(network, tmp_path / "a.pth", 0, "auto"))
     np.testing.assert_array_equal(again.detect(noise(1, 64))[0], detector.detect(noise(1, 64))[0])
 
 
@@ -357,7 +360,7 @@ def test_checkpoint_that_does_not_fit_is_refused(
     changed: dict[str, object] = {**state, name: value}
     torch.save({key: kept for key, kept in changed.items() if kept is not None}, tmp_path / "a.pth")
     with pytest.raises(WeightsError, match=message):
-        torch_engine.load_detector(network, tmp_path / "a.pth", 0, "cpu")
+        torch_engine.load_detector(Loading(network, tmp_path / "a.pth", 0, "cpu"))
 
 
 @pytest.mark.parametrize(
@@ -371,7 +374,7 @@ def test_file_that_is_no_checkpoint_is_refused(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=message):
-        torch_engine.load_detector(network_of(small_cfg), path, 0, "cpu")
+        torch_engine.load_detector(Loading(network_of(small_cfg), path, 0, "cpu"))
 
 
 def test_loading_prints_nothing(
@@ -388,7 +391,7 @@ def test_loading_prints_nothing(
 def test_real_weights_find_the_tennis_player(shared: Path, name: str) -> None:
     network = read_network(shared / "weights" / f"{name}.cfg")
     weights = shared / "weights" / f"{name}.weights"
-    detector = opencv_engine.load_detector(network, weights, person_class(network, None), "auto")
+    detector = opencv_engine.load_detector(Loading(network, weights, person_class(network, None), "auto"))
     for photo, expected in (("tennis-00.jpg", [157, 49, 368, 404]), ("tennis-01.jpg", [64, 60, 327, 545])):
         picture = cv2.cvtColor(cv2.imread(str(shared / "photos" / photo)), cv2.COLOR_BGR2RGB)
         square, mapping = letterbox(picture, network.input_size)

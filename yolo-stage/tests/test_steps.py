@@ -18,7 +18,6 @@ from fakes import (
 )
 from numpy.typing import NDArray
 from story import annot_of, run
-from yolo_stage.pipeline import detect_people
 
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace
@@ -27,15 +26,16 @@ from stage_kit.pictures.images import Picture, decode_image, read_image
 from stage_kit.runs.workers import AHEAD
 from stage_kit.testing import workspace_bytes
 from yolo_stage.options import DetectOptions
+from yolo_stage.steps import detect_people
 
 
 def test_every_image_gets_its_files(workspace: Workspace) -> None:
     report = run(workspace)
     written = set(workspace_bytes(workspace.root)) - {"images/a.jpg", "images/é/b c.png", "images/z.JPG"}
     assert written == {
-        "annots/a.json", "annots/é/b c.png.json", "annots/z.JPG.json",
+        "annots/a.json", "annots/é/b c.png.json", "annots/z.json",
         "cuts/a-0.jpg", "cuts/a-1.jpg", "cuts/é/b c.png-0.jpg",
-        "inspect/a.jpg", "inspect/é/b c.png.jpg", "inspect/z.JPG.jpg",
+        "inspect/a.jpg", "inspect/é/b c.png.jpg", "inspect/z.jpg",
     }  # fmt: skip
     assert (report.counts.images, report.counts.processed, report.counts.people, report.counts.nobody) == (3, 3, 3, 1)
     assert report.state == "finished" and not report.failures
@@ -105,7 +105,7 @@ def test_few_images_are_decoded_ahead(workspace: Workspace, monkeypatch: pytest.
         decoded.append(1)
         return decode_image(data)
 
-    monkeypatch.setattr("yolo_stage.intake.decode_image", counted)
+    monkeypatch.setattr("yolo_stage.steps.decode_image", counted)
     detector = SlowDetector(watched=lambda: len(decoded))
     run(workspace, detector, n_cpu=2, batch_size=2)
     assert len(detector.noted) == 12
@@ -174,7 +174,7 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
 def test_large_pictures_do_not_wait_for_each_other_in_memory(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yolo_stage.pipeline.PIXELS_AT_ONCE", 240 * 160)
+    monkeypatch.setattr("stage_kit.runs.batch_run.PIXELS_AT_ONCE", 240 * 160)
     options = DetectOptions(workspace=workspace, quiet=True, overwrite=True)
     for fixed_batch, sizes in ((False, [1, 1, 1]), (True, [3])):  # a GPU's batches must not change their shape
         detector = ColourDetector(fixed_batch=fixed_batch, at_once=(3, 3))
