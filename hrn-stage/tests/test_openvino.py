@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from fakes import workspace_in
 
 from hrn_stage.config import read_config
 from hrn_stage.config_keys import ModelConfig
@@ -37,6 +38,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def weights(by_torch: TorchEstimator, tmp_path: Path) -> Path:
+    """The checkpoint of `by_torch`."""
+    path = tmp_path / "tiny.pth"
+    torch.save(by_torch.network.state_dict(), path)
+    return path
+
+
+@pytest.fixture
 def by_torch(tiny_model: ModelConfig) -> TorchEstimator:
     network = build_network(tiny_model)
     generator = torch.Generator().manual_seed(0)
@@ -49,8 +58,10 @@ def by_torch(tiny_model: ModelConfig) -> TorchEstimator:
     return TorchEstimator(network.requires_grad_(False), "cpu")
 
 
-def test_heatmaps_are_torchs(by_torch: TorchEstimator, tiny_model: ModelConfig, rng: np.random.Generator) -> None:
-    got = engine.load_estimator(tiny_model, "key", lambda: by_torch.network)
+def test_heatmaps_are_torchs(
+    by_torch: TorchEstimator, weights: Path, tiny_model: ModelConfig, rng: np.random.Generator
+) -> None:
+    got = engine.load_estimator(tiny_model, weights, "key")
     assert (got.name, got.device, got.precision, got.fixed_batch) == ("openvino", "cpu", "fp32", False)
     inputs = rng.standard_normal((5, 3, 96, 64)).astype(np.float32)
     expected = by_torch.heatmaps(inputs)
@@ -61,49 +72,47 @@ def test_heatmaps_are_torchs(by_torch: TorchEstimator, tiny_model: ModelConfig, 
         np.testing.assert_array_equal(got.heatmaps(inputs[row : row + 1])[0], heatmaps[row])
 
 
-def test_the_second_load_converts_nothing(
-    by_torch: TorchEstimator, tiny_model: ModelConfig, cache: Path, rng: np.random.Generator
+def test_the_second_load_builds_nothing(
+    weights: Path, tiny_model: ModelConfig, cache: Path, rng: np.random.Generator
 ) -> None:
     inputs = rng.standard_normal((1, 3, 96, 64)).astype(np.float32)
-    first = engine.load_estimator(tiny_model, "key", lambda: by_torch.network).heatmaps(inputs)
-
-    def never() -> Any:
-        raise AssertionError("it is in the cache")
-
-    np.testing.assert_array_equal(engine.load_estimator(tiny_model, "key", never).heatmaps(inputs), first)
-    assert [path.name for path in cache.iterdir()] == ["hrn-2-key"]
-    with pytest.raises(AssertionError):
-        engine.load_estimator(tiny_model, "other", never)
+    first = engine.load_estimator(tiny_model, weights, "key").heatmaps(inputs)
+    weights.unlink()
+    np.testing.assert_array_equal(engine.load_estimator(tiny_model, weights, "key").heatmaps(inputs), first)
+    assert [path.name for path in cache.iterdir()] == ["hrn-3-key"]
+    with pytest.raises(WeightsError, match="no such weights file"):
+        engine.load_estimator(tiny_model, weights, "other")
 
 
-def test_bf16_is_near(by_torch: TorchEstimator, tiny_model: ModelConfig, rng: np.random.Generator) -> None:
+def test_bf16_is_near(
+    by_torch: TorchEstimator, weights: Path, tiny_model: ModelConfig, rng: np.random.Generator
+) -> None:
     if not has_bf16():
         pytest.skip("this CPU has no bf16")
     inputs = rng.standard_normal((2, 3, 96, 64)).astype(np.float32)
     expected = by_torch.heatmaps(inputs)
-    difference = np.abs(
-        engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "bf16").heatmaps(inputs) - expected
-    )
+    difference = np.abs(engine.load_estimator(tiny_model, weights, "key", "bf16").heatmaps(inputs) - expected)
     assert 1e-5 * np.abs(expected).max() < difference.max() < 0.05 * np.abs(expected).max()
 
 
 def test_int8_is_kept_with_its_cost(
     by_torch: TorchEstimator,
+    weights: Path,
     tiny_model: ModelConfig,
     cache: Path,
     rng: np.random.Generator,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     inputs = [rng.standard_normal((1, 3, 96, 64)).astype(np.float32) for _ in range(16)]
-    got = engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "int8", lambda: inputs)
+    got = engine.load_estimator(tiny_model, weights, "key", "int8", lambda: inputs)
     assert got.precision == "int8"
     expected, rough = by_torch.heatmaps(inputs[0]), got.heatmaps(inputs[0])
     assert 0 < np.abs(rough - expected).max() < 0.2 * np.abs(expected).max()
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("int8: calibrated on 12 inputs; on 4 others ") and "within a heatmap cell" in said
-    again = engine.load_estimator(tiny_model, "key", lambda: by_torch.network, "int8")
+    again = engine.load_estimator(tiny_model, weights, "key", "int8")
     np.testing.assert_array_equal(again.heatmaps(inputs[0]), rough)
-    assert (cache / "hrn-2-key-int8/network.xml").is_file()
+    assert (cache / "hrn-3-key-int8/network.xml").is_file()
 
 
 def test_nan_is_refused() -> None:
@@ -119,7 +128,7 @@ def test_real_weights_on_real_photos(shared: Path) -> None:
     """99 % of the sure keypoints within 0.05 px; every other one has a rival maximum that nearly ties."""
     config = read_config(shared / "weights/hrnet_lite_mpii16_128x128.yaml")
     by_torch = load_estimator(config.MODEL, shared / "weights" / config.MODEL.PRETRAINED, "cpu")
-    by_openvino = engine.load_estimator(config.MODEL, "real", lambda: by_torch.network)
+    by_openvino = engine.load_estimator(config.MODEL, shared / "weights" / config.MODEL.PRETRAINED, "real")
     distances = []
     for row in json.loads((shared / "reference/lite_photos.json").read_text()):
         x, y, width, height = row["box_xywh"]
@@ -164,21 +173,37 @@ def test_choosing_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_engine("openvino", "cpu")
 
 
-def test_a_second_start_imports_no_torch(tiny_tree: dict[str, Any], by_torch: TorchEstimator, tmp_path: Path) -> None:
-    torch.save(by_torch.network.state_dict(), tmp_path / "tiny.pth")
-    tiny_tree["MODEL"]["PRETRAINED"] = "tiny.pth"
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_tree), encoding="utf-8")
-    code = f"""
+# The command where torch can't be imported; it tells what was imported all the same.
+WITHOUT_TORCH = """
 import sys
-from pathlib import Path
-import numpy as np
-from hrn_stage.config import read_config
-from hrn_stage.model_files import plan_estimator
-path = Path({str(tmp_path)!r}, "tiny.yaml")
-plan = plan_estimator(read_config(path), path, "published", "cpu")
-plan.load(tuple).heatmaps(np.zeros((1, 3, 96, 64), np.float32))
-print(plan.engine, "torch" in sys.modules)
+sys.modules["torch"] = None
+from hrn_stage.cli import main
+code = main(sys.argv[1:])
+assert not [name for name in sys.modules if name.startswith("torch") and sys.modules[name] is not None]
+sys.exit(code)
 """
-    for imported in ("True", "False"):
-        run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ)
-        assert run.stdout.split() == ["openvino", imported]
+
+
+@pytest.mark.parametrize("requested", ["auto", "openvino"])
+def test_the_command_runs_without_torch(
+    tiny_tree: dict[str, Any], weights: Path, tmp_path: Path, cache: Path, requested: str
+) -> None:
+    workspace_in(tmp_path / "custom")
+    tiny_tree["MODEL"]["PRETRAINED"] = weights.name
+    cfg = tmp_path / "tiny.yaml"
+    cfg.write_text(yaml.safe_dump(tiny_tree), encoding="utf-8")
+    flags = [
+        "--cfg",
+        str(cfg),
+        "--workspace",
+        str(tmp_path / "custom"),
+        "--engine",
+        requested,
+        "--weights",
+        "published",
+    ]
+    run = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *flags], capture_output=True, text=True, env=os.environ)
+    assert run.returncode == 0, run.stderr
+    assert "engine openvino" in run.stderr
+    assert len(json.loads((tmp_path / "custom/output/poses/a.json").read_text())["people"]) == 2
+    assert len(list(cache.iterdir())) == 1, "the graph was built in that run"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.data_set_skeleton import skeleton_for
@@ -26,9 +26,6 @@ from stage_kit.weights.published import (
     stand_in,
     weights_folder,
 )
-
-if TYPE_CHECKING:
-    from hrn_stage.engines.torch import TorchEstimator
 
 Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
@@ -119,23 +116,16 @@ def _load(
 ) -> PoseEstimator:
     """By OpenVINO where there is a `key` for its cache, else by torch."""
     if key is not None:
-        from hrn_stage.engines.openvino import load_estimator as load_converted
+        from hrn_stage.engines.openvino import load_estimator as load_by_openvino
 
-        def build() -> Any:
-            return _load_torch(config, weights, "cpu", "fp32").network
-
-        return load_converted(config.MODEL, key, build, precision, samples)
-    return _load_torch(config, weights, device, precision)
-
-
-def _load_torch(config: HrnConfig, weights: Path, device: Device, precision: Precision) -> TorchEstimator:
+        return load_by_openvino(config.MODEL, weights, key, precision, samples)
     from hrn_stage.engines.torch import load_estimator
 
     return load_estimator(config.MODEL, weights, device, precision)
 
 
 def convert_embedded() -> None:
-    """Converts the embedded network for OpenVINO into the cache: run when a container's image is built."""
+    """Puts the embedded network's graph for OpenVINO into the cache: run when a container's image is built."""
     for path in sorted(LITE.glob("*.yaml")):
         plan_estimator(read_config(path), path, "lite", "cpu", "openvino", "fp32").load(tuple)
 

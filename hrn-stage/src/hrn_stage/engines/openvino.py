@@ -1,10 +1,9 @@
-"""HRNet by OpenVINO, on the CPU. torch is imported only to convert a network that is not in the cache yet."""
+"""HRNet by OpenVINO, on the CPU: the graph is built straight from the YAML and the checkpoint, without torch."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,18 @@ from numpy.typing import NDArray
 
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.decode import decode
+from hrn_stage.engines.hrnet_graph import build_graph
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import WeightsError
 from pose_contract.records import SURE_SCORE
+from stage_kit.networks.checkpoint import read_state_dict
 from stage_kit.networks.int8 import Outputs, Samples, quantized_model
-from stage_kit.networks.openvino import CompiledNetwork, compile_network, converted_model, import_openvino
+from stage_kit.networks.openvino import CompiledNetwork, compile_network, converted_model
 from stage_kit.networks.precision import Precision
 from stage_kit.runs.workers import worker_count
 
 _MOST_AT_ONCE = 16  # people wait for each other in memory
-_CONVERSION = "2"  # raised when the conversion changes, so that cached graphs of old versions are not taken
+_CONVERSION = "3"  # raised when `build_graph` changes, so that cached graphs of old versions are not taken
 
 
 @dataclass(frozen=True)
@@ -49,40 +50,31 @@ class OpenVinoEstimator:
 
 def load_estimator(
     model_config: ModelConfig,
+    weights: Path,
     key: str,
-    build: Callable[[], Any],
     precision: Precision = "fp32",
     samples: Samples = tuple,
 ) -> PoseEstimator:
-    """The network of `config.MODEL`, from the cache or from torch.
+    """The network of `config.MODEL`, from the cache or from the checkpoint at `weights`.
 
     Args:
-        model_config: tells the input's size.
+        model_config: the YAML's MODEL section.
+        weights: the official layout, or mmpose's 0.x or 1.x; not read where the network is in the cache.
         key: of the weights and of the network's shape; names the entry in the cache.
-        build: gives the loaded network as a torch module.
         precision: fp32, bf16 or int8.
         samples: gives network inputs [1, 3, H, W], for int8 to be calibrated on.
 
     Raises:
         UsageError: a precision that the CPU lacks.
-        WeightsError: whatever `build` finds wrong with the weights.
+        WeightsError: the file is damaged, or does not fit the network key by key and shape by shape.
     """
-    width, height = model_config.IMAGE_SIZE
     name = f"hrn-{_CONVERSION}-{key}"
 
     def exact() -> Any:
-        return converted_model(name, lambda: _convert(build(), (1, 3, height, width)))
+        return converted_model(name, lambda: build_graph(model_config, read_state_dict(weights), str(weights)))
 
     model = quantized_model(name, exact, samples, _agreement) if precision == "int8" else exact()
     return OpenVinoEstimator(compile_network(model, precision), precision)
-
-
-def _convert(network: Any, shape: tuple[int, int, int, int]) -> Any:
-    import torch
-
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore", FutureWarning)  # of the tracing that OpenVINO does
-        return import_openvino().convert_model(network, example_input=torch.zeros(shape), input=[list(shape)])
 
 
 def _agreement(before: Outputs, after: Outputs) -> str:

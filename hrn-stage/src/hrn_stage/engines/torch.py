@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hrn_stage.config_keys import ModelConfig
-from hrn_stage.engines.checkpoint import read_state_dict
 from hrn_stage.engines.fusion import fuse_batch_norms
 from hrn_stage.network import build_network
-from pose_contract.errors import UsageError, WeightsError
+from hrn_stage.parameter_fit import fitting_parameters
+from pose_contract.errors import WeightsError
+from stage_kit.networks.checkpoint import read_state_dict
+from stage_kit.networks.device import torch_device
 from stage_kit.networks.precision import Precision
-
-_SHOWN = 3  # of the differing keys; the rest is counted
+from stage_kit.networks.torch_exact import exact_inference, to_device
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,8 @@ class TorchEstimator:
             WeightsError: the heatmaps hold NaN or infinity.
             UsageError: the batch does not fit into the GPU's memory.
         """
-        # TF32, the default of cuDNN's convolutions, would cost three digits; the fastest algorithm may vary by run.
-        cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        rounded = torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
-        try:
-            with torch.inference_mode(), cudnn, rounded:
-                batch = torch.from_numpy(inputs)
-                if self.device == "cuda":
-                    batch = batch.pin_memory()  # from elsewhere the copy would make this thread wait
-                batch = batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-                heatmaps: Tensor = self.network(batch).float().cpu()
-        except torch.cuda.OutOfMemoryError:
-            raise UsageError(
-                f"a batch of {len(inputs)} does not fit into the GPU's memory",
-                "give a smaller --batch_size, or --device cpu",
-            ) from None
+        with exact_inference(self.device, self.precision, len(inputs)):
+            heatmaps: Tensor = self.network(to_device(inputs, self.device)).float().cpu()
         result: NDArray[np.float32] = heatmaps.contiguous().numpy()
         if not np.isfinite(result).all():
             raise WeightsError("the network gave NaN or infinity", "the weights do not work: fetch them again")
@@ -69,58 +57,12 @@ def load_estimator(
         WeightsError: the file is damaged, or does not fit the network key by key and shape by shape.
         UsageError: `device` is cuda, but there is none.
     """
-    chosen = _device(device)
+    chosen = torch_device(device)
     network = build_network(model_config)
-    parameters = read_state_dict(weights)
-    expected = network.state_dict()
-    # Files from before PyTorch 0.4.1 lack these counters; inference does not read them.
-    for key, value in expected.items():
-        if key.endswith("num_batches_tracked"):
-            parameters.setdefault(key, torch.zeros_like(value))
-    _refuse_misfit(weights, expected, parameters)
-    network.load_state_dict(parameters, strict=True)
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    parameters = fitting_parameters(expected, read_state_dict(weights), str(weights))
+    network.load_state_dict({key: torch.from_numpy(value) for key, value in parameters.items()}, strict=True)
     fuse_batch_norms(network)
     # channels_last is what the CPU's and the GPU's convolutions work in.
     network = network.requires_grad_(False).to(memory_format=torch.channels_last).to(chosen)
     return TorchEstimator(network, chosen, precision=precision)
-
-
-def _device(device: Literal["auto", "cpu", "cuda"]) -> str:
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise UsageError("--device cuda: PyTorch sees no CUDA GPU here", "give --device cpu or auto")
-    return "cuda" if available and device != "cpu" else "cpu"
-
-
-def _refuse_misfit(weights: Path, expected: dict[str, Tensor], given: dict[str, Tensor]) -> None:
-    missing = [key for key in expected if key not in given]
-    unexpected = [key for key in given if key not in expected]
-    shapes = [
-        f"{key} {list(given[key].shape)} instead of {list(value.shape)}"
-        for key, value in expected.items()
-        if key in given and given[key].shape != value.shape
-    ]
-    differences = [
-        f"{what} {_first(keys)}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape of", shapes))
-        if keys
-    ]
-    if differences:
-        raise WeightsError(
-            f"{weights}: does not fit the network of the YAML: {'; '.join(differences)}",
-            _remedy(missing, given, expected),
-        )
-
-
-def _first(keys: list[str]) -> str:
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return ", ".join(keys[:_SHOWN]) + more
-
-
-def _remedy(missing: list[str], given: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
-    final = given.get("final_layer.weight")
-    if final is None and not [key for key in missing if not key.startswith("final_layer.")]:
-        return "this is a backbone trained on ImageNet; give the weights of a pose network"
-    if final is not None and len(final) != len(expected["final_layer.weight"]):
-        return f"these weights have {len(final)} keypoints; give the YAML they were made with (MODEL.NUM_JOINTS)"
-    return "give the weights made with this YAML, or the YAML of these weights (MODEL.EXTRA, MODEL.NUM_JOINTS)"

@@ -14,7 +14,6 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from hrn_stage.config import HrnConfig
-from hrn_stage.engines.checkpoint import read_state_dict
 from hrn_stage.evaluation import Measured, measure
 from hrn_stage.network import build_network
 from hrn_stage.training.datasets import read_samples
@@ -33,6 +32,7 @@ from hrn_stage.training.state import (
 )
 from pose_contract.errors import ConfigError, StageError
 from pose_contract.skeletons import Skeleton
+from stage_kit.networks.checkpoint import read_state_dict
 
 STATE, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
 
@@ -95,7 +95,8 @@ def _begin(run: TrainingRun) -> TrainingState:
         path = Path(config.MODEL.PRETRAINED)
         if not path.is_file():
             raise ConfigError(f"no backbone {path} (MODEL.PRETRAINED)", "fetch it, or set MODEL.PRETRAINED ''")
-        load_backbone(network, read_state_dict(path), config.MODEL.EXTRA.PRETRAINED_LAYERS)
+        parameters = {key: torch.from_numpy(value) for key, value in read_state_dict(path).items()}
+        load_backbone(network, parameters, config.MODEL.EXTRA.PRETRAINED_LAYERS)
     network = network.to(run.processes.device).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).requires_grad_(False)
     state = TrainingState(network, average, optimizer_of(network, config), config.TRAIN.BEGIN_EPOCH)

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import WeightsError
-from pose_contract.weights import how_to_replace
 from stage_kit.networks.checkpoint_files import ZIP_START, read_pickles, read_zip
 from stage_kit.networks.checkpoint_machine import Foreign, UnreadableError
 from stage_kit.networks.checkpoint_tensors import StoredTensor
+from stage_kit.weights.published import how_to_replace
 
 _PREFIXES = ("module.", "backbone.", "keypoint_head.", "head.")
 _NOT_OF_THE_NETWORK = "data_preprocessor."  # mmpose 1.x keeps the input's mean and deviation among the weights
