@@ -167,10 +167,28 @@ def test_choosing_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_engine("auto", "cpu")[0] == "openvino"
     with pytest.raises(UsageError, match="CPU only"):
         choose_engine("openvino", "cuda")
-    monkeypatch.setattr("hrn_stage.engines.choice.find_spec", lambda _: None)
+    monkeypatch.setattr("hrn_stage.engines.choice.find_spec", lambda name: None if name == "openvino" else name)
     assert choose_engine("auto", "cpu") == ("torch", "OpenVINO is not installed")
     with pytest.raises(UsageError, match="not installed"):
         choose_engine("openvino", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("requested", "device", "missing", "reason", "remedy"),
+    [
+        ("torch", "auto", ("torch",), "--engine torch: PyTorch is not installed", "make setup TORCH=1"),
+        ("auto", "cuda", ("torch",), "--device cuda: PyTorch is not installed", "drop --device cuda"),
+        ("openvino", "auto", ("openvino",), "--engine openvino: OpenVINO is not installed", "make setup"),
+        ("auto", "auto", ("openvino", "torch"), "neither OpenVINO nor PyTorch is installed", "make setup"),
+    ],
+)
+def test_an_engine_that_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, requested: str, device: str, missing: tuple[str, ...], reason: str, remedy: str
+) -> None:
+    monkeypatch.setattr("hrn_stage.engines.choice.find_spec", lambda name: None if name in missing else name)
+    with pytest.raises(UsageError) as caught:
+        choose_engine(requested, device)
+    assert reason in caught.value.reason and remedy in caught.value.remedy
 
 
 # The command where torch can't be imported; it tells what was imported all the same.
