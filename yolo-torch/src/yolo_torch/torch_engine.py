@@ -22,7 +22,7 @@ from yolo_stage.darknet import DarknetNetwork, check_weights_file, is_checkpoint
 from yolo_stage.detector import Detector, candidate_rows
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.loading import Loading
-from yolo_torch import imgaug_stand_in
+from yolo_torch.imgaug_stand_in import imgaug_stood_in
 
 # pytorchyolo insists on these keys of [net], which only training uses.
 _TRAINING_KEYS = {
@@ -119,8 +119,7 @@ def load_weights(model: Any, network: DarknetNetwork, weights: Path) -> None:
 
 def build_model(network: DarknetNetwork) -> Any:
     """pytorchyolo's Darknet of a checked cfg, with the random parameters that PyTorch gives it."""
-    imgaug_stand_in.install()
-    with contextlib.redirect_stdout(None):
+    with imgaug_stood_in(), contextlib.redirect_stdout(None):
         from pytorchyolo.models import Darknet  # type: ignore[import-untyped]  # takes seconds to import
     net, *rest = network.sections
     missing = {key: value for key, value in _TRAINING_KEYS.items() if not net.has(key)}
