@@ -1,9 +1,10 @@
-# `make` alone prints what there is; every target's line is its `##` comment.
+# `make` alone prints what there is; every target's line is its `##` comment, users' first, then developers'.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-WORKSPACE ?= pose-estimation
+DEFAULT_WORKSPACE := pose-estimation
+WORKSPACE ?= $(DEFAULT_WORKSPACE)
 export POSE_WORKSPACE := $(WORKSPACE)
 export POSE_WEIGHTS ?= $(CURDIR)/weights
 POSE_SHARED ?= $(abspath ../shared)
@@ -16,116 +17,145 @@ TRUST ?=
 
 UV_VERSION := 0.13.8
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-PYTHON_RANGE := >=3.11,<3.13
+PYTHON_RANGE := >=3.11,<3.14
+INSTALL = $(UV) pip install --quiet --python .venv --no-deps --build-constraint requirements-dev.lock
 
-TOOLS := .venv/bin
-STAMPS := .venv/.installed yolo-stage/.venv/.installed hrn-stage/.venv/.installed
-TEST_LOCK := requirements-test.lock
+# One environment. A stamp stands for a set of packages, and its lock alone decides whether it is installed anew; what
+# was installed once is kept up to date. PyTorch's 6 GB come where asked for (TORCH=1), or where there is a GPU for it.
+BIN := .venv/bin
+STAMPS := .venv/.base .venv/.ours
+TORCH_STAMPS := .venv/.torch .venv/.ours-torch
+ifndef TORCH
+TORCH := $(if $(wildcard .venv/.torch),1,$(shell nvidia-smi >/dev/null 2>&1 && echo 1))
+endif
+INT8 ?= $(if $(wildcard .venv/.int8),1)
+EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
+OURS := contract stagekit yolo-stage hrn-stage
 
-# What runs the stages: local (the virtual environments), docker (the containers), or auto: the containers only where
+# What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
 RUNTIME ?= auto
 AUTO := $(if $(filter-out $(wildcard $(STAMPS)),$(STAMPS)),$(if $(shell command -v docker),docker,local),local)
 WHERE := $(patsubst auto,$(AUTO),$(RUNTIME))
 $(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, not '$(RUNTIME)'))
 
+local_yolo := $(BIN)/yolo-stage --workspace "$$POSE_WORKSPACE"
+local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
+local_verdict := $(BIN)/pose verdict "$$POSE_WORKSPACE"
 # In a container the workspace is custom/; compose.yaml says the rest.
 COMPOSE := docker compose
-IN_CONTAINER := $(COMPOSE) run --rm -T --no-deps
-ifeq ($(WHERE),docker)
-READY := workspace
-RUN_YOLO := $(IN_CONTAINER) yolo --workspace custom
-RUN_HRN := $(IN_CONTAINER) hrn --workspace custom
-VERDICT := $(IN_CONTAINER) --entrypoint python hrn -m pose_contract verdict custom
-else
-READY := $(STAMPS) workspace
-RUN_YOLO := yolo-stage/.venv/bin/yolo-stage --workspace "$$POSE_WORKSPACE"
-RUN_HRN := hrn-stage/.venv/bin/hrn-stage --workspace "$$POSE_WORKSPACE"
-VERDICT := $(TOOLS)/python -m pose_contract verdict "$$POSE_WORKSPACE"
-endif
+in_container := $(COMPOSE) run --rm -T --no-deps
+docker_yolo := $(in_container) yolo --workspace custom
+docker_hrn := $(in_container) hrn --workspace custom
+docker_verdict := $(in_container) --entrypoint python hrn -m stage_kit.command.pose verdict custom
 
-.PHONY: help setup demo yolo hrn run up build status workspace weights test test-docker bench check format lint types lock schema
+# The default workspace is made unasked. Another name that does not exist is more often a misspelt one.
+WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing,workspace)
+READY := $(if $(filter local,$(WHERE)),$(STAMPS)) $(WORKSPACE_READY)
+
+.PHONY: help setup demo yolo hrn run up build status workspace existing mounts weights doctor
+.PHONY: test test-docker bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(STAMPS)  ## once: the tool chain and one virtual environment per stage, from pinned lock files
+setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and training: TORCH=1 (taken where there is a GPU); int8: INT8=1
 
 .uv/bin/uv:
 	python3 -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.installed: requirements.lock contract/pyproject.toml | $(UV)
+.venv/.python: | $(UV)
 	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' .venv
-	$(UV) pip install --quiet --python .venv --no-deps --build-constraint requirements.lock -r requirements.lock -e contract
 	@touch $@
 
-%-stage/.venv/.installed: %-stage/requirements-train.lock %-stage/pyproject.toml contract/pyproject.toml $(TEST_LOCK) | $(UV)
-	$(UV) venv --quiet --allow-existing --python '$(PYTHON_RANGE)' $*-stage/.venv
-	$(UV) pip install --quiet --python $*-stage/.venv --no-deps --build-constraint requirements.lock \
-		-r $*-stage/requirements-train.lock -r $(TEST_LOCK) \
-		-e contract -e $*-stage
+.venv/.base: requirements.lock | .venv/.python
+	$(INSTALL) -r $<
 	@touch $@
 
-demo: setup  ## see it work: real photos, the embedded weights, no downloads but packages
-	@$(MAKE) --no-print-directory workspace
+.venv/.torch .venv/.int8 .venv/.dev: .venv/.%: requirements-%.lock .venv/.base
+	$(INSTALL) -r $<
+	@touch $@
+
+# Our own packages are editable: a pyproject.toml is read anew for its commands and entry points, sources count as they are.
+.venv/.ours: $(OURS:%=%/pyproject.toml) .venv/.base
+	$(INSTALL) $(OURS:%=-e %)
+	@touch $@
+
+.venv/.ours-torch: yolo-torch/pyproject.toml .venv/.torch
+	$(INSTALL) -e yolo-torch
+	@touch $@
+
+demo: $(STAMPS)  ## see it work, in demo/: two photos that come along, the embedded weights, no downloads but packages
 	@tools/demo
 
-workspace:  ## create WORKSPACE (default pose-estimation), weights/, and Compose's lines in .env
-	@test -d "$$POSE_WORKSPACE" || { cp -r workspace-template "$$POSE_WORKSPACE"; echo "created $$POSE_WORKSPACE"; }
+workspace: mounts  ## create WORKSPACE (default pose-estimation) or fill in what it lacks; weights/, Compose's lines in .env
+	@tools/workspace "$$POSE_WORKSPACE"
+
+existing: mounts
+	@test -d "$$POSE_WORKSPACE" || { printf '%s\n' "there is no workspace $$POSE_WORKSPACE" \
+		"  -> if that is its name: make workspace WORKSPACE='$$POSE_WORKSPACE'" >&2; exit 2; }
+
+# What Compose mounts must be there, and must be the caller's.
+mounts:
 	@mkdir -p "$$POSE_WEIGHTS"
 	@tools/compose-env
 
 yolo: $(READY)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_thres 0.3'
-	$(RUN_YOLO) $(YOLO)
+	$($(WHERE)_yolo) $(YOLO)
 
 hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
-	$(RUN_HRN) $(HRN)
+	$($(WHERE)_hrn) $(HRN)
 
 run: $(READY)  ## both stages; one bad photo stops neither, but fails the end
-	$(RUN_YOLO) --keep_going $(YOLO)
-	$(RUN_HRN) --keep_going $(HRN)
-	@$(VERDICT)
+	$($(WHERE)_yolo) --keep_going $(YOLO)
+	$($(WHERE)_hrn) --keep_going $(HRN)
+	@$($(WHERE)_verdict)
 
-up:  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
-	@$(MAKE) --no-print-directory run RUNTIME=docker
+up: $(WORKSPACE_READY)  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
+	$(docker_yolo) --keep_going $(YOLO)
+	$(docker_hrn) --keep_going $(HRN)
+	@$(docker_verdict)
 
-build: workspace  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
+build: mounts  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
 	$(COMPOSE) build
 
-status: .venv/.installed  ## per stage: done, nobody there, failed, to do
-	@$(TOOLS)/python -m pose_contract status "$$POSE_WORKSPACE"
+status: $(STAMPS)  ## per stage: done, nobody there, failed, to do
+	@$(BIN)/pose status "$$POSE_WORKSPACE"
 
-weights: .venv/.installed  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
-	$(TOOLS)/python -m pose_contract weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)
+weights: $(STAMPS)  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
+	$(BIN)/pose weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)
 
-test: $(STAMPS)  ## all tests
-	cd contract && ../$(TOOLS)/python -m pytest
-	cd yolo-stage && .venv/bin/python -m pytest
-	cd hrn-stage && .venv/bin/python -m pytest
-	$(TOOLS)/python -m pytest tests --ignore tests/docker
+doctor: $(STAMPS)  ## what is installed and found here, and what helps where something is not
+	@$(BIN)/pose doctor
 
-test-docker: $(STAMPS)  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
-	.ci/docker-engine $(TOOLS)/python -m pytest --timeout 1200 --durations 8 tests/docker
+test: $(STAMPS) $(EXTRAS) .venv/.dev  ## all tests; without PyTorch, those that need it skip: make test TORCH=1
+	cd contract && ../$(BIN)/python -m pytest
+	cd stagekit && ../$(BIN)/python -m pytest
+	cd yolo-stage && ../$(BIN)/python -m pytest
+	$(if $(filter 1,$(TORCH)),cd yolo-torch && ../$(BIN)/python -m pytest,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
+	cd hrn-stage && ../$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests --ignore tests/docker
 
-bench: $(STAMPS)  ## how fast engines and stages are here; more flags: BENCH='--photos 200 1000'
-	$(TOOLS)/python benchmarks/bench.py $(BENCH)
+test-docker: $(STAMPS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
+	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
 
-check: format lint types test  ## format, lint, types and all tests
+bench: $(STAMPS) $(EXTRAS)  ## how fast engines and stages are here; more flags: BENCH='--photos 200 1000'
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
-format: .venv/.installed
-	$(TOOLS)/ruff format --check .
+check: format lint types test  ## format, lint, types (these with PyTorch) and all tests
 
-lint: .venv/.installed
-	$(TOOLS)/ruff check .
+format: .venv/.dev
+	$(BIN)/ruff format --check .
 
-types: $(STAMPS)
-	$(TOOLS)/mypy contract/src
-	$(TOOLS)/mypy --python-executable yolo-stage/.venv/bin/python yolo-stage/src
-	$(TOOLS)/mypy --python-executable hrn-stage/.venv/bin/python hrn-stage/src
+lint: .venv/.dev
+	$(BIN)/ruff check .
+
+types: $(STAMPS) $(TORCH_STAMPS) .venv/.dev
+	$(BIN)/mypy $(OURS:%=%/src) yolo-torch/src
 
 lock: | $(UV)  ## write the lock files anew from the pyproject files
 	UV='$(if $(findstring /,$(UV)),$(abspath $(UV)),$(UV))' tools/lock
 
-schema: .venv/.installed  ## write docs/schema/*.json anew from the records
-	$(TOOLS)/python -m pose_contract schema docs/schema
+schema: $(STAMPS)  ## write docs/schema/*.json anew from the records
+	$(BIN)/pose schema docs/schema
