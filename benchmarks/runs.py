@@ -16,8 +16,8 @@ from typing import Any
 
 REPO = Path(__file__).parents[1]
 STAGES = {"yolo": ("images", "inspect"), "hrn": ("crops", "final")}
-OURS = "import importlib.util as u; print(u.find_spec('skimage').submodule_search_locations[0])"
-AS_JPEG = "import sys; from PIL import Image; Image.open(sys.argv[1]).convert('RGB').save(sys.argv[2], quality=90)"
+PYTHON = REPO / ".venv/bin/python"
+DEMO_PHOTOS = REPO / "tools/demo-photos"
 # Installed packages are compiled once and for all, as they are on a user's machine.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
@@ -48,22 +48,10 @@ class StageRun:
     rerun: bool
 
 
-def python_of(stage: str) -> Path:
-    """The interpreter of a stage's environment."""
-    return REPO / f"{stage}-stage/.venv/bin/python"
-
-
 def fill(images: Path, photos: Path | None, count: int) -> None:
     """`count` JPEGs with people, copies of a few under new names."""
-    if photos is None:
-        place = subprocess.run([python_of("yolo"), "-c", OURS], check=True, capture_output=True, text=True).stdout
-        sources = []
-        for name in ("astronaut", "camera"):
-            sources.append(images.parent / f"{name}.jpg")
-            command = [python_of("yolo"), "-c", AS_JPEG, Path(place.strip(), "data", f"{name}.png"), sources[-1]]
-            subprocess.run(command, check=True)
-    else:
-        sources = sorted(path for path in photos.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    folder = photos or DEMO_PHOTOS
+    sources = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     images.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         source = sources[number % len(sources)]
@@ -74,7 +62,7 @@ def run_stage(
     stage: str, workspace: Path, cache: Path, network: str, flags: Sequence[str], rerun: bool = False
 ) -> StageRun:
     """One run of a stage's command, measured from outside. `network` is the name of its row in the engines' table."""
-    command = [str(python_of(stage)), "-m", f"{stage}_stage.cli", "--workspace", str(workspace), "--quiet", *flags]
+    command = [str(PYTHON), "-m", f"{stage}_stage.cli", "--workspace", str(workspace), "--quiet", *flags]
     first: list[float] = []
     over = threading.Event()
     begun = time.perf_counter()
@@ -148,7 +136,7 @@ def large_flags(large: dict[str, str], folder: Path) -> dict[str, list[str]]:
     yaml = REPO / "workspace-template/w32_256x256_adam_lr1e-3.yaml"
     files = {"yolo": folder / "yolov3.weights", "hrn": folder / "w32.pth"}
     for stage, file in files.items():
-        command = [str(python_of(stage)), str(REPO / f"{stage}-stage/benchmarks/networks.py"), str(file)]
+        command = [str(PYTHON), str(REPO / f"{stage}-stage/benchmarks/networks.py"), str(file)]
         environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks")}
         subprocess.run([*command, str(yaml)], check=True, env=environment)
     return {

@@ -45,7 +45,7 @@ class Commands:
 
 
 def stage(name: str) -> list[str]:
-    return [str(REPO / f"{name}-stage/.venv/bin/{name}-stage")]
+    return [str(REPO / f".venv/bin/{name}-stage")]
 
 
 def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:

@@ -49,25 +49,6 @@ def engine() -> Iterator[DockerClient]:
     client.close()
 
 
-@contextlib.contextmanager
-def torch_wheel() -> Iterator[dict[str, str]]:
-    """Build arguments for a torch without CUDA: its index's own, or the wheel where pip is told to look for wheels."""
-    if os.environ.get("FIND_LINKS"):
-        yield {}
-        return
-    places = [Path(place) for place in os.environ.get("PIP_FIND_LINKS", "").split() if Path(place).is_dir()]
-    wheels = sorted(wheel for place in places for wheel in place.glob("torch-*cp311-*_x86_64.whl"))
-    if not wheels or (REPO / "wheels").exists():
-        yield {"FIND_LINKS": "/wheels"} if (REPO / "wheels").exists() else {}
-        return
-    (REPO / "wheels").mkdir()
-    try:
-        shutil.copy(wheels[-1], REPO / "wheels")
-        yield {"FIND_LINKS": "/wheels"}
-    finally:
-        shutil.rmtree(REPO / "wheels")
-
-
 @dataclass(frozen=True)
 class Images:
     """The two images under test, under a tag that is theirs alone."""
@@ -84,11 +65,10 @@ def images(engine: DockerClient) -> Iterator[Images]:
     """Both images, built by Compose as a user builds them."""
     tag = f"test-{os.getpid()}"
     started = time.monotonic()
-    with torch_wheel() as arguments:
-        environment = os.environ | {"POSE_TAG": tag, "FLAVOUR": FLAVOUR, "COMPOSE_FILE": "compose.yaml"} | arguments
-        built = subprocess.run(
-            ["docker", "compose", "build"], cwd=REPO, env=environment, capture_output=True, text=True, check=False
-        )
+    environment = os.environ | {"POSE_TAG": tag, "FLAVOUR": FLAVOUR, "COMPOSE_FILE": "compose.yaml"}
+    built = subprocess.run(
+        ["docker", "compose", "build"], cwd=REPO, env=environment, capture_output=True, text=True, check=False
+    )
     assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
     images = Images(tag, time.monotonic() - started)
     yield images
@@ -217,7 +197,7 @@ def local(models: Models, shared: Path, tmp_path_factory: pytest.TempPathFactory
     for photo in (shared / "photos").glob("*.jpg"):
         shutil.copy(photo, workspace / "images")
     for stage, flags in (("yolo", models.yolo), ("hrn", models.hrn)):
-        command = [str(REPO / f"{stage}-stage/.venv/bin/{stage}-stage"), "--workspace", str(workspace)]
+        command = [str(REPO / f".venv/bin/{stage}-stage"), "--workspace", str(workspace)]
         subprocess.run([*command, *models.locally(flags)], check=True, capture_output=True)
     return workspace
 

@@ -8,16 +8,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from containers import FLAVOUR, REPO, Compose, Images, Models, give, owners
 from PIL import Image
 
-from pose_contract.storage import read_poses, read_report
+from pose_contract.storage import read_report
 
 USER = 4321
-# The container's torch may be of another version than the local one: sums in another order.
-KEYPOINT_TOLERANCE = 0.01
 Project = Callable[[Path], Compose]
 
 
@@ -33,19 +30,11 @@ def test_up_gives_the_records_of_the_local_run(compose: Project, local: Path, tm
     finished = compose(workspace)("up")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert owners(workspace) == {(USER, USER)}
-    for annot in sorted((local / "annots").glob("*.json")):
-        assert (workspace / "annots" / annot.name).read_bytes() == annot.read_bytes(), annot.name
-    compared = 0
-    for record in sorted((local / "output/poses").glob("*.json")):
-        expected, got = read_poses(record), read_poses(workspace / "output/poses" / record.name)
-        assert expected is not None and got is not None, record.name
-        assert (got.made_by.weights_sha256, len(got.people)) == (expected.made_by.weights_sha256, len(expected.people))
-        for person, twin in zip(got.people, expected.people, strict=True):
-            assert person.box == twin.box
-            points, others = ([(k.x, k.y) for k in who.keypoints] for who in (person, twin))
-            np.testing.assert_allclose(points, others, rtol=0, atol=KEYPOINT_TOLERANCE, err_msg=record.name)
-            compared += len(points)
-    assert compared > 100
+    records = [*(local / "annots").glob("*.json"), *(local / "output/poses").glob("*.json")]
+    assert len(records) == 2 * len(list((local / "images").glob("*.jpg"))) > 0
+    for record in records:
+        name = record.relative_to(local)
+        assert (workspace / name).read_bytes() == record.read_bytes(), name
     for photo in (workspace / "images").glob("*.jpg"):
         assert Image.open(workspace / "final" / photo.name).size == Image.open(photo).size
 
