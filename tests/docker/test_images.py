@@ -91,7 +91,7 @@ def test_the_cpu_flavour_names_itself_where_an_engine_is_missing(
 ) -> None:
     finished = containers.run("yolo", (*models.yolo, "--engine", "torch"), photos(1))
     assert finished.code == 4, finished.output
-    assert "torch and pytorchyolo not installed in this image of FLAVOUR=cpu" in finished.output
+    assert "yolo-torch is not installed in this image of FLAVOUR=cpu" in finished.output
     assert "make build FLAVOUR=cuda" in finished.output
 
 
