@@ -135,7 +135,7 @@ def test_the_classic_builder_makes_it_too(engine: DockerClient, images: Images) 
         assert printed.startswith(b"yolo-stage ")
     finally:
         engine.images.remove(name, force=True)
-        for layer in reversed(layers):
+        for layer in reversed([*dict.fromkeys(layers)]):  # one that others stand on is named again, later
             with contextlib.suppress(ImageNotFound):
                 if (left := engine.images.get(layer)).id not in before:
                     engine.images.remove(left.id, force=True)
