@@ -49,7 +49,7 @@ def photos() -> list[Path]:
     repository = Path(__file__).parents[2]
     shared = Path(os.environ.get("POSE_SHARED") or repository.parent / "shared")
     found = [sorted(folder.glob("*.jpg"))[-6:] for folder in (shared / "photos", repository / "tools/demo-photos")]
-    return next(filter(None, found))
+    return next(filter(None, found), None) or pytest.skip("no photos: POSE_SHARED names the folder that has them")
 
 
 def rows(people: People) -> list[tuple[float, ...]]:
