@@ -141,7 +141,7 @@ def test_a_detectors_scores_count_and_its_order_stays(estimate: LoadedEstimator,
 def test_nobody_is_nobody(estimate: LoadedEstimator, picture: Picture, nobody: Boxes) -> None:
     poses = estimate(picture, nobody)
     assert len(poses) == 0 and poses.keypoints_xy.shape == (0, 16, 2) and poses.boxes_xyxy.shape == (0, 4)
-    assert repr(poses) == "Poses(0 with mpii16)"
+    assert repr(poses) == "Poses(mpii16, 0)"
     np.testing.assert_array_equal(draw_poses(picture, poses), picture)
 
 
@@ -204,7 +204,7 @@ def test_the_arrays_are_frozen_and_the_text_is_short(estimate: LoadedEstimator, 
     for array in (poses.keypoints_xy, poses.scores, poses.boxes_xyxy, poses.person_scores):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
-    assert repr(poses) == "Poses(2 with mpii16:\n  0.75 at 20 20 100 180\n  0.75 at 170 30 280 190)"
+    assert repr(poses) == "Poses(mpii16, 2:\n  0.75 at 20 20 100 180\n  0.75 at 170 30 280 190)"
     assert repr(estimate) == "LoadedEstimator(fake, fake fp32 on cpu)"
 
 

@@ -36,7 +36,7 @@ from stage_kit.networks.batches import batch_size, in_batches, stacked
 from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
-from stage_kit.pictures.boxes import clip_boxes, valid_boxes
+from stage_kit.pictures.boxes import clip_boxes, listed, valid_boxes
 from stage_kit.pictures.cuts import cut_around, cut_out
 from stage_kit.pictures.draw_poses import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given, require_as_many
@@ -115,9 +115,7 @@ class Poses:
 
     def __repr__(self) -> str:
         """One line a person."""
-        rows = zip(self.person_scores, self.boxes_xyxy, strict=True)
-        lines = [f"\n  {score:.2f} at {' '.join(f'{edge:.0f}' for edge in box)}" for score, box in rows]
-        return f"Poses({len(self)} with {self.skeleton.name}{':' if lines else ''}{''.join(lines)})"
+        return f"Poses({self.skeleton.name}, {listed(self.boxes_xyxy, self.person_scores)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -24,6 +24,7 @@ from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
 from stage_kit.pictures import draw_boxes as boxes_drawn
+from stage_kit.pictures.boxes import listed
 from stage_kit.pictures.cuts import CUT_SCALE
 from stage_kit.pictures.given import GivenPicture, is_single, read_given
 from stage_kit.pictures.images import fitting_into_memory
@@ -67,9 +68,7 @@ class People:
 
     def __repr__(self) -> str:
         """One line a person."""
-        rows = zip(self.boxes_xyxy, self.scores, strict=True)
-        lines = [f"\n  {score:.2f} at {' '.join(f'{edge:.0f}' for edge in box)}" for box, score in rows]
-        return f"People({len(self)}{':' if lines else ''}{''.join(lines)})"
+        return f"People({listed(self.boxes_xyxy, self.scores)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
