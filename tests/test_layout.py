@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -83,9 +84,39 @@ def test_every_package_runs_on_the_same_pythons(folder: str) -> None:
     assert f"PYTHON_RANGE := {root}\n" in (REPO / "Makefile").read_text()
 
 
-def test_the_tests_that_cross_stages_never_import_one() -> None:
-    for path in (REPO / "tests").rglob("*.py"):
-        assert not imported_by(path) & {"yolo_stage", "hrn_stage"}, path
+def exports_of(package: Path) -> set[str]:
+    """The names in `__all__` of a package."""
+    for node in ast.parse((package / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def test_who_imports_a_stage_from_outside_takes_only_what_it_exports() -> None:
+    """Tests that cross the stages, and the examples of the documentation, are the public API's first users."""
+    exports = {
+        package: exports_of(REPO / folder / "src" / package)
+        for folder, package in PACKAGES.items()
+        if folder.endswith("-stage")
+    }
+    assert all(exports.values())
+    sources = {str(path): path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("*.py")}
+    for page in (REPO / "docs").glob("*.md"):
+        blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        sources[str(page)] = "\n".join(blocks)
+    for page in (REPO / "docs").glob("*.ipynb"):
+        cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+        sources[str(page)] = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    for where, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                inside = [
+                    alias.name for alias in node.names if alias.name.split(".")[0] in exports and "." in alias.name
+                ]
+                assert not inside, where
+            elif isinstance(node, ast.ImportFrom) and (module := node.module or "").split(".")[0] in exports:
+                assert module in exports, f"{where} imports {module}"
+                assert {alias.name for alias in node.names} <= exports[module], f"{where} imports from {module}"
 
 
 def test_no_file_names_a_package_registry() -> None:

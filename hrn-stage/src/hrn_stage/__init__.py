@@ -1,12 +1,36 @@
-"""hrn-stage: person cuts in, skeletons out."""
+"""hrn-stage: person cuts in, skeletons out.
+
+In a program:
+
+    from hrn_stage import draw_poses, load_estimator
+
+    estimate = load_estimator()
+    poses = estimate("serve.jpg", boxes_xyxy)  # poses.keypoints_xy [N, J, 2], poses.scores [N, J]
+    drawn = draw_poses("serve.jpg", poses)
+"""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
 
+from stage_kit.lazy import lazy_exports
+
 if TYPE_CHECKING:
+    from hrn_stage.api import LoadedEstimator, Poses, draw_poses, load_estimator
+    from stage_kit.pictures.draw_poses import DrawStyle
     from stage_kit.stages import StageFacts
+
+__all__ = [
+    "STAGE",
+    "DrawStyle",
+    "LoadedEstimator",
+    "Poses",
+    "__version__",
+    "draw_poses",
+    "facts",
+    "load_estimator",
+]
 
 __version__ = "0.1.0"
 STAGE = "hrn-stage"
@@ -18,3 +42,6 @@ def facts() -> StageFacts:
     from stage_kit.stages import stage_facts
 
     return stage_facts("hrn_stage")
+
+
+__getattr__, __dir__ = lazy_exports(__name__, f"{__name__}.api", __all__)

@@ -13,6 +13,7 @@ from hrn_stage.results import DebugPictures, final_comment
 from pose_contract.records import ImagePoses, PersonPose
 from pose_contract.skeletons import skeleton_named
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.cuts import cut_out
 from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
 from stage_kit.pictures.images import Picture, encode_jpeg
 
@@ -44,8 +45,7 @@ class Pictures:
                 cut = image.annot.people[index].cut
                 assert cut is not None, "nobody without a cut comes this far"
                 pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self.style)
-                inside = pasted[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
-                files[self.workspace.cut_inspect_file(image.name, index)] = encode_jpeg(inside)
+                files[self.workspace.cut_inspect_file(image.name, index)] = encode_jpeg(cut_out(pasted, cut))
         return files
 
 

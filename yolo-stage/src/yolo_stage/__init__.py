@@ -1,12 +1,25 @@
-"""yolo-stage: photos in, person boxes and cuts out."""
+"""yolo-stage: photos in, person boxes and cuts out.
+
+In a program:
+
+    from yolo_stage import load_detector
+
+    detect = load_detector()
+    people = detect("serve.jpg")  # people.boxes_xyxy [N, 4], people.scores [N]
+"""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
 
+from stage_kit.lazy import lazy_exports
+
 if TYPE_CHECKING:
     from stage_kit.stages import StageFacts
+    from yolo_stage.api import LoadedDetector, People, draw_boxes, load_detector
+
+__all__ = ["STAGE", "LoadedDetector", "People", "__version__", "draw_boxes", "facts", "load_detector"]
 
 __version__ = "0.1.0"
 STAGE = "yolo-stage"
@@ -18,3 +31,6 @@ def facts() -> StageFacts:
     from stage_kit.stages import stage_facts
 
     return stage_facts("yolo_stage")
+
+
+__getattr__, __dir__ = lazy_exports(__name__, f"{__name__}.api", __all__)

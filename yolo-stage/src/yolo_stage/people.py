@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
-from pose_contract.records import Box, Cut, ImageAnnot, Person
-from stage_kit.pictures.boxes import clip_boxes, cut_rectangle, order_people, valid_boxes
+from pose_contract.records import Box, ImageAnnot, Person
+from stage_kit.pictures.boxes import clip_boxes, order_people, valid_boxes
+from stage_kit.pictures.cuts import cut_around
 from stage_kit.pictures.letterbox import Letterbox, boxes_to_image
 from stage_kit.pictures.nms import nms
 
@@ -57,7 +58,7 @@ def people_records(
     for index, (box, score) in enumerate(zip(boxes_xyxy, scores, strict=True)):
         x1, y1, x2, y2 = (float(edge) for edge in box)
         rounded = Box(x1=x1, y1=y1, x2=x2, y2=y2)
-        cut = _cut(index, rounded, picture_wh, cut_scale)
+        cut = cut_around(rounded, picture_wh, cut_scale, str(index))
         people.append(Person(index=index, score=min(float(score), 1.0), box=rounded, cut=cut))
     return people
 
@@ -74,12 +75,6 @@ def with_cuts(annot: ImageAnnot, cut_scale: float) -> list[Person]:
         if not valid_boxes(box)[0]:
             reason = f"has a corrected record whose person {index} has a box without area in the picture"
             raise ImageError(reason, f"correct it; the picture is {annot.width} x {annot.height}")
-        cut = _cut(index, person.box, (annot.width, annot.height), cut_scale)
+        cut = cut_around(person.box, (annot.width, annot.height), cut_scale, str(index))
         people.append(person.model_copy(update={"index": index, "cut": cut}))
     return people
-
-
-def _cut(index: int, box: Box, picture_wh: tuple[int, int], cut_scale: float) -> Cut:
-    inside = clip_boxes([box.xyxy], picture_wh)[0]
-    x, y, width, height = cut_rectangle(inside, picture_wh, cut_scale)
-    return Cut(file=str(index), x=x, y=y, width=width, height=height)

@@ -11,6 +11,7 @@ from pose_contract.names import stem_of
 from pose_contract.records import ImageAnnot, Person
 from pose_contract.storage import read_annot, record_paths, remove_outputs, write_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.cuts import cut_out
 from stage_kit.pictures.draw_boxes import draw_boxes
 from stage_kit.pictures.images import Picture, encode_jpeg
 from stage_kit.runs.numbered_files import NumberedFiles
@@ -30,7 +31,7 @@ def draw_results(picture: Picture, annot: ImageAnnot, inspect_file: str) -> dict
     cuts = [person.cut for person in annot.people if person.cut]
     boxes = np.array([person.box.xyxy for person in annot.people], np.float64).reshape(-1, 4)
     scores = np.array([person.score for person in annot.people], np.float64)
-    files = {cut.file: encode_jpeg(picture[cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]) for cut in cuts}
+    files = {cut.file: encode_jpeg(cut_out(picture, cut)) for cut in cuts}
     return files | {inspect_file: encode_jpeg(draw_boxes(picture, boxes, scores))}
 
 

@@ -94,7 +94,7 @@ def detection_run(
 
 def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
     """All that changes results, and nothing else."""
-    selection = _selection(options, plan)
+    selection = selection_of(options, plan)
     return MadeBy(
         stage=facts().name,
         results=facts().results,
@@ -114,7 +114,8 @@ def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
     )
 
 
-def _selection(options: DetectOptions, plan: DetectorPlan) -> Selection:
+def selection_of(options: DetectOptions, plan: DetectorPlan) -> Selection:
+    """Who counts as a person: as asked for, else as the model's own threshold has it."""
     return Selection(options.conf_thres or plan.conf_thres, options.nms_thres, options.max_people)
 
 
@@ -238,7 +239,7 @@ class DetectionSteps:
 
     def _annot(self, image: Decoded, candidates: Candidates) -> ImageAnnot:
         height, width = image.picture.shape[:2]
-        selection = _selection(self._options, self._plan)
+        selection = selection_of(self._options, self._plan)
         boxes, scores = choose_people(candidates, image.mapping, selection)
         people = people_records(boxes, scores, (width, height), self._options.cut_scale)
         return ImageAnnot(

@@ -52,6 +52,18 @@ def order_people(boxes_xyxy: ArrayLike) -> NDArray[np.intp]:
     return order
 
 
+def listed(boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float64]) -> str:
+    """How many boxes [K, 4] there are, then a line for each with its score [K]; for people in a notebook.
+
+    >>> print(listed(np.array([[155.2, 46.8, 368.0, 402.5]]), np.array([0.871])))
+    1:
+      0.87 at 155 47 368 402
+    """
+    rows = zip(boxes_xyxy, scores, strict=True)
+    lines = [f"\n  {score:.2f} at {' '.join(f'{edge:.0f}' for edge in box)}" for box, score in rows]
+    return f"{len(lines)}{':' if lines else ''}{''.join(lines)}"
+
+
 def cut_rectangle(
     box_xyxy: ArrayLike, picture_wh: tuple[int, int], cut_scale: float = 1.25
 ) -> tuple[int, int, int, int]:

@@ -105,21 +105,38 @@ def decode_image(data: bytes) -> Picture:
     """`read_image` for bytes at hand."""
     if not data:
         raise ImageError("is empty (0 bytes)", "copy the picture again")
+    with _readable(), _opened(data) as opened:
+        return _picture(opened)
+
+
+def upright_picture(opened: Image.Image) -> Picture:
+    """`read_image` for a Pillow image, which may not have been decoded yet."""
+    with _readable():
+        return _picture(opened)
+
+
+def _picture(opened: Image.Image) -> Picture:
+    pixels = opened.width * opened.height
+    if pixels > MAX_PIXELS:
+        raise ImageError(
+            f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
+            "shrink the picture first",
+        )
+    if max(opened.size) > MAX_SIDE:
+        raise ImageError(
+            f"is {opened.width} x {opened.height}; no side may be over {MAX_SIDE} pixels",
+            "shrink the picture first, or cut it into parts",
+        )
+    opened.load()
+    return np.ascontiguousarray(_to_rgb(_upright(opened)))
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever Pillow raises of a picture is that picture's ImageError."""
     try:
-        with fitting_into_memory(), _opened(data) as opened:
-            pixels = opened.width * opened.height
-            if pixels > MAX_PIXELS:
-                raise ImageError(
-                    f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
-                    "shrink the picture first",
-                )
-            if max(opened.size) > MAX_SIDE:
-                raise ImageError(
-                    f"is {opened.width} x {opened.height}; no side may be over {MAX_SIDE} pixels",
-                    "shrink the picture first, or cut it into parts",
-                )
-            opened.load()
-            return np.ascontiguousarray(_to_rgb(_upright(opened)))
+        with fitting_into_memory():
+            yield
     except UnidentifiedImageError:
         raise ImageError("is not a picture, or of an unknown kind", "save it as JPEG or PNG") from None
     except ImageError:

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
-import numpy as np
-
 from pose_contract.errors import ImageError
 from pose_contract.records import RunReport
 from pose_contract.storage import remove_file, sweep_temporaries, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
+from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.lock import locked
@@ -201,9 +200,7 @@ class _Flow(Generic[ImageT, Answer]):
         assert self._network is not None, "it is loaded before the first batch"
         rows = [self._steps.inputs(asked.image)[row] for asked, row in batch]
         size = max(self._batch_size.now, len(rows)) if self._network.fixed_batch else len(rows)
-        inputs = np.zeros((size, *rows[0].shape), rows[0].dtype)
-        for number, row in enumerate(rows):
-            inputs[number] = row
+        inputs = stacked(rows, size)
         begun = time.perf_counter()
         answers = self._steps.answers(inputs)
         self._batch_size.took(len(batch), time.perf_counter() - begun)
