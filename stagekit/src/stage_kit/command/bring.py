@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from pose_contract.errors import ImageError, UsageError
+from pydantic import TypeAdapter, ValidationError
+
+from pose_contract.errors import ImageError, StageError, UsageError
 from pose_contract.names import IMAGE_SUFFIXES, TEMPORARY_PREFIX, is_image_name, printable, stem_of
-from pose_contract.storage import sweep_temporaries, write_error
+from pose_contract.storage import sweep_temporaries, write_bytes, write_error
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
 from stage_kit.runs.listing import list_images
@@ -22,6 +24,9 @@ from stage_kit.runs.lock import locked
 
 _FICLONE = 0x40049409  # linux/fs.h: the copy shares the disk's blocks until one of the two changes
 _COPY_BYTES = 1 << 20
+
+Origin = tuple[str, int, int]
+_ORIGINS = TypeAdapter(dict[str, Origin])
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,54 @@ def _is_workspace(folder: Path) -> bool:
     return all(names.path(part).is_dir() for part in (names.images, names.annots, names.reports))
 
 
+class Register:
+    """Which photo each file in images/ was copied from, by path, size and time: a rerun need not compare bytes.
+
+    Size and time alone would not do: two cameras that count alike write files of one name, size and second.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._path = workspace.path(f"{workspace.reports}/.brought.json")
+        self._origins: dict[str, Origin] = {}
+        with contextlib.suppress(OSError, ValidationError):
+            self._origins = _ORIGINS.validate_json(self._path.read_bytes())
+
+    def holds(self, photo: Path, name: str) -> bool:
+        """Whether the file of that name is the photo. Raises ImageError where the photo cannot be read."""
+        target = self._workspace.path(self._workspace.image_file(name))
+        try:
+            origin = _origin(photo)
+            if self._origins.get(name) == origin and _origin(target)[1:] == origin[1:]:
+                return True
+            equal = filecmp.cmp(photo, target, shallow=False)
+        except OSError as error:
+            raise _unreadable(photo, error) from None
+        if equal:
+            self._origins[name] = origin
+        return equal
+
+    def copy(self, photo: Path, name: str) -> None:
+        """Copies the photo to that name. Raises ImageError, WorkspaceError."""
+        _copy(photo, self._workspace.path(self._workspace.image_file(name)))
+        self._origins[name] = _origin(photo)
+
+    def save(self) -> None:
+        """A failure to write it is no error: the next call compares bytes."""
+        with contextlib.suppress(StageError):
+            write_bytes(self._path, _ORIGINS.dump_json(self._origins))
+
+
+def _origin(path: Path) -> Origin:
+    status = path.stat()
+    return printable(str(path.resolve())), status.st_size, status.st_mtime_ns
+
+
 def bring(photos: Sequence[Photo], workspace: Workspace) -> Brought:
     """Copies photos into images/, where they are not there yet; one that cannot be read stops no other.
 
-    A photo whose name another one has gets its folder's name before it, then a number: b-1.jpg, b-2-1.jpg. So the same call gives the same
-    names again, and copies nothing.
+    A photo whose name another one has gets its folder's name before it, then a number: serves-1.jpg, serves-2-1.jpg.
+    So the same call gives the same names again, and copies nothing.
 
     Raises:
         WorkspaceError: not writable, disk full, or another `pose run` is bringing photos.
@@ -107,12 +155,16 @@ def bring(photos: Sequence[Photo], workspace: Workspace) -> Brought:
     brought = Brought()
     with locked(workspace, "pose"):
         sweep_temporaries(workspace.path(workspace.images))
+        register = Register(workspace)
         taken = {stem_of(name): name for name in _names_there(workspace)}
-        for photo in photos:
-            try:
-                brought.names.append(photo.name if photo.inside else _bring(photo, workspace, taken))
-            except ImageError as error:
-                brought.failures[photo.path] = error
+        try:
+            for photo in photos:
+                try:
+                    brought.names.append(photo.name if photo.inside else _bring(photo, register, taken))
+                except ImageError as error:
+                    brought.failures[photo.path] = error
+        finally:
+            register.save()
     brought.names = list(dict.fromkeys(brought.names))
     return brought
 
@@ -124,15 +176,14 @@ def _names_there(workspace: Workspace) -> tuple[str, ...]:
         return ()
 
 
-def _bring(photo: Photo, workspace: Workspace, taken: dict[str, str]) -> str:
+def _bring(photo: Photo, register: Register, taken: dict[str, str]) -> str:
     for name in _names_for(photo):
-        target = workspace.path(workspace.image_file(name))
         owner = taken.get(stem_of(name))
         if owner is None:
-            _copy(photo.path, target)
+            register.copy(photo.path, name)
             taken[stem_of(name)] = name
             return name
-        if owner == name and _are_equal(photo.path, target):
+        if owner == name and register.holds(photo.path, name):
             return name
     raise AssertionError("there is always a next number")
 
@@ -146,14 +197,6 @@ def _names_for(photo: Photo) -> Iterator[str]:
     yield photo.name
     yield str(name.with_name(f"{folder}-{name.name}"))
     yield from (str(name.with_name(f"{folder}-{number}-{name.name}")) for number in itertools.count(2))
-
-
-def _are_equal(photo: Path, target: Path) -> bool:
-    """Whether two files hold the same bytes; of one size and time they are taken to."""
-    try:
-        return filecmp.cmp(photo, target)
-    except OSError as error:
-        raise _unreadable(photo, error) from None
 
 
 def _copy(photo: Path, target: Path) -> None:

@@ -50,7 +50,9 @@ class FlagParser(argparse.ArgumentParser):
                 break
             if not self._is_known(word):
                 self._refuse(word.split("=", 1)[0], self._option_string_actions, "flag")
-        known, rest = self.parse_known_intermixed_args(args, namespace)
+        plain = "--" in (args or ())  # which the intermixed way takes for nothing
+        parse = self.parse_known_args if plain else self.parse_known_intermixed_args
+        known, rest = parse(args, namespace)
         if rest:
             self._refuse(rest[0], self.commands, "command" if self.commands else "word")
         return known

@@ -26,7 +26,8 @@ class Finding:
 
     def line(self) -> str:
         """`bad   no stage is installed -> make setup`."""
-        helps = f" -> {self.remedy}" if self.remedy and self.kind != OK else ""
+        remedy = " ".join(self.remedy.split())
+        helps = f" -> {remedy}" if remedy and self.kind != OK else ""
         return f"{self.kind:5} {self.text}{helps}"
 
 
