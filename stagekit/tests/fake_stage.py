@@ -110,6 +110,6 @@ def only_stages_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    for module in ("stage_kit.stages", "stage_kit.command.pose"):
+    for module in ("stage_kit.stages", "importlib.metadata"):
         monkeypatch.setattr(f"{module}.entry_points", entry_points)
     installed_stages.cache_clear()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 
 from pose_contract.errors import UsageError
@@ -38,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(argv: Sequence[str]) -> int:
     """`train` comes with yolo-torch: pytorchyolo, whose loss it uses, is GPL-3.0."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
     from stage_kit.networks.device import how_to_get_torch
 
     point = next(iter(entry_points(group="yolo_stage.commands", name="train")), None)

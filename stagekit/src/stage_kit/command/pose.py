@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from pose_contract.errors import DONE, USAGE
@@ -28,10 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one of the sub-commands; the exit codes are those of the stages."""
     words = list(sys.argv[1:] if argv is None else argv)
     top = FlagParser("pose", "Photos in, human poses out.", COMMANDS)
-    top.add_argument("--version", action="version", version=f"pose {version('stage-kit')}")
+    top.add_argument("--version", action="store_true", help="show the version and exit")
     command = top.command_of(words)
     if command is None:
-        top.parse_args(words)
+        if top.parse_args(words).version:
+            return _tell_version()
         top.print_help(sys.stderr)
         return USAGE
     args = parser(command).parse_args(words[1:])
@@ -74,7 +74,16 @@ def _add_flags_of_run(result: FlagParser) -> None:
 
 def _stage_names() -> list[str]:
     """Of the installed stages, without reading their facts: `--help` must answer at once."""
+    from importlib.metadata import entry_points
+
     return sorted(point.name for point in entry_points(group="pose.stages"))
+
+
+def _tell_version() -> int:
+    from importlib.metadata import version
+
+    print(f"pose {version('stage-kit')}")
+    return DONE
 
 
 def _run(args: argparse.Namespace) -> int:
