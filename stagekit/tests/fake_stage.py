@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def only_stages_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return [point for point in points if point.group == group]
 
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     for module in ("stage_kit.stages", "importlib.metadata"):
         monkeypatch.setattr(f"{module}.entry_points", entry_points)
     installed_stages.cache_clear()
