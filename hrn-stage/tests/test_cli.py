@@ -75,7 +75,7 @@ def test_key_value_pairs_override_the_yaml(place: Path) -> None:
     ("flags", "code", "message"),
     [
         (["--cfg", "gone.yaml"], 4, "gone.yaml"),
-        (["--workspace", "nowhere"], 4, "make workspace"),
+        (["--workspace", "nowhere"], 2, "make workspace"),
         (["--cfg", YAML, "TEST.FLIP_TST", "1"], 4, "TEST.FLIP_TEST"),
         (["--cfg", YAML, "TEST.FLIP_TEST"], 2, "TEST.FLIP_TEST"),
         (["--cfg", YAML, "TEST.MODEL_FILE", "gone.pth"], 4, "gone.pth"),

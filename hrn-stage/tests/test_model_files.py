@@ -66,7 +66,11 @@ def test_lite_weights_stand_in_only_where_nothing_was_asked_for(
     (lite / "tiny.yaml").write_text(yaml.safe_dump(embedded.model_dump(mode="json")))
     for mode in ("auto", "lite"):
         plan = plan_estimator(config_naming(NAMED), cfg, mode, "cpu")
-        assert plan.model == "tiny" and plan.config.MODEL == embedded.MODEL and "embedded lite weights" in plan.why
+        assert (
+            plan.model == "tiny"
+            and plan.config.MODEL == embedded.MODEL
+            and plan.why.startswith("embedded weights (see docs/networks.md), ")
+        )
     for mode, config in (("published", config_naming(NAMED)), ("auto", config_naming(NAMED, "gone.pth"))):
         with pytest.raises(WeightsError, match="looked for"):
             plan_estimator(config, cfg, mode, "cpu")

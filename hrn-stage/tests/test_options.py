@@ -8,6 +8,7 @@ from fakes import config_with
 from hrn_stage.options import EstimateOptions, default_config_path, workspace_for
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace
+from stage_kit.command.template import template_file
 
 SEED = {"ANNOTS": "custom/annots", "IMAGES": "custom/images", "CUTS": "custom/cuts", "FINAL": "custom/final"}
 
@@ -44,12 +45,21 @@ def test_folders_without_a_common_parent_are_refused() -> None:
         workspace_for(None, config_with(DATASET={"ANNOTS": "/one/annots", "IMAGES": "/two/images"}), Path("x.yaml"))
 
 
-def test_the_default_yaml_is_the_workspaces(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="make workspace"):
-        default_config_path("w")
+def test_the_default_yaml_is_the_workspaces_else_the_packaged_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no workspace w") as caught:
+        default_config_path(Path("w"))
+    assert "make workspace" in caught.value.remedy
     (tmp_path / "w").mkdir()
+    packaged = default_config_path(Path("w"))
+    assert packaged == template_file(DEFAULT_CONFIG) and packaged.is_file()
     (tmp_path / "w" / DEFAULT_CONFIG).write_text("")
-    assert default_config_path("w") == Path("w") / DEFAULT_CONFIG
+    assert default_config_path(Path("w")) == Path("w") / DEFAULT_CONFIG
+
+
+def test_the_packaged_yaml_speaks_of_no_workspace_in_particular() -> None:
+    packaged = template_file(DEFAULT_CONFIG)
+    assert workspace_for(None, config_with(DATASET=SEED), packaged).root == Path("pose-estimation")
+    assert workspace_for("w", config_with(DATASET=SEED), packaged).root == Path("w")
 
 
 def test_the_batch_is_the_flags_or_the_yamls() -> None:

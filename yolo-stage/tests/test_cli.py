@@ -129,9 +129,15 @@ def test_some_failed_is_3_and_keep_going_makes_it_0(place: Path, capsys: pytest.
     assert len(json.loads((place / "custom/reports/yolo-stage.json").read_text())["failures"]) == 1
 
 
-def test_the_chosen_engine_is_said_with_its_reason(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_line_is_short_and_why_is_told_when_asked_for(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(MODEL) == 0
-    assert "small.weights; engine opencv: requested" in capsys.readouterr().err
+    differing = "model_def small.cfg, class_path names, engine opencv, conf_thres 0.9"
+    first = f"yolo-stage: weights small.weights, OpenCV fp32; {differing}"
+    assert capsys.readouterr().err.splitlines()[0] == first
+    assert main([*MODEL, "--verbose"]) == 0
+    assert "\n  small of small.weights; engine opencv: requested; fp32: " in capsys.readouterr().err
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

@@ -32,6 +32,7 @@ from pose_contract.errors import UsageError
 from pose_contract.records import Box, Keypoint, Person, PersonPose
 from pose_contract.skeletons import Skeleton
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace
+from stage_kit.command.template import template_file
 from stage_kit.networks.batches import batch_size, in_batches, stacked
 from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
@@ -44,7 +45,7 @@ from stage_kit.pictures.images import Picture, decode_image, encode_jpeg, fittin
 
 Engine = Literal["auto", "openvino", "torch"]
 FilePath = str | os.PathLike[str]
-PACKAGED_CONFIG = Path(__file__).parent / "models" / DEFAULT_CONFIG
+PACKAGED_CONFIG = template_file(DEFAULT_CONFIG)
 
 
 class FoundPeople(Protocol):

@@ -16,7 +16,7 @@ from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.int8 import Samples
-from stage_kit.networks.precision import Precision, choose_precision
+from stage_kit.networks.precision import EMBEDDED, Precision, choose_precision, engine_in_words
 from stage_kit.weights.published import (
     find_published,
     is_there,
@@ -36,7 +36,7 @@ class EstimatorPlan:
     """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
 
     The network may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network
-    inputs, for int8 to be calibrated on.
+    inputs, for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
     """
 
     config: HrnConfig
@@ -49,6 +49,7 @@ class EstimatorPlan:
     precision: str
     load: Callable[[Samples], PoseEstimator]
     batches_at_once: int = 1
+    details: str = ""
 
 
 def plan_estimator(
@@ -79,9 +80,7 @@ def plan_estimator(
         if weights == "published" or config.TEST.MODEL_FILE or (weights == "auto" and not LITE.is_dir()):
             raise _missing(config, config_path)
         config, path = _lite(config)
-        note = "embedded lite weights"
-        if weights == "auto":
-            note += " (the published ones are better and not fetched: make weights)"
+        note = EMBEDDED
     network_sha256 = _network_sha256(config)
     weights_sha256 = sha256_of(path)
     chosen, why = choose_engine(engine, device)
@@ -94,10 +93,11 @@ def plan_estimator(
         weights_sha256=weights_sha256,
         network_sha256=network_sha256,
         engine=chosen,
-        why=f"{note}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
+        why=f"{note}, {engine_in_words(chosen, arithmetic, device)}",
         precision=arithmetic,
         load=lambda samples: _load(config, path, device, key if chosen == "openvino" else None, arithmetic, samples),
         batches_at_once=2 if chosen == "openvino" else 1,
+        details=f"{path.stem} of {path}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
     )
 
 

@@ -55,7 +55,7 @@ def estimation_run(
         options=made_by(plan).options,
         model=plan.model,
         engine=plan.engine,
-        why=plan.why,
+        why=options.first_line(plan.why, plan.details),
         workers=min(worker_count(0), plan.config.WORKERS or 1),
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,

@@ -1,6 +1,7 @@
 """Which stages are installed, and what each tells of itself in its stage.toml.
 
-A stage is found by the entry point group `pose.stages`, which names its package. The kit knows no stage by name.
+A stage is found by the entry point group `pose.stages`, which names its package. The kit knows no stage by name. Its
+package has a module `cli`, run as `python -m PACKAGE.cli`, whose function `parser` gives the command's `FlagParser`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class StageFacts(Record):
         results: raised by hand when the same inputs give other results (`MadeBy.results`).
         drawing: raised by hand when final pictures are drawn differently.
         writes: fields of `Workspace` that name the folders it writes.
+        settings: the sections of pose.toml that it reads; their keys are flags of its command.
         status: what is counted.
         version: of the installed package.
     """
@@ -46,6 +48,7 @@ class StageFacts(Record):
     results: int = Field(ge=1)
     drawing: int = Field(default=1, ge=1)
     writes: tuple[str, ...]
+    settings: tuple[str, ...] = ()
     status: StatusFacts
     version: str
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 
 from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import add_network_flags, add_run_flags
+from stage_kit.command.flags import FlagParser, add_network_flags, add_run_flags
 from yolo_stage import STAGE, __version__
+
+COMMANDS = {
+    "train": "train a detector on your own boxes (with yolo-torch: make setup TORCH=1)",
+    "evaluate": "measure a detector on labelled pictures",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,18 +23,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["evaluate"]:
+    command = parser().command_of(words)
+    if command == "evaluate":
         from yolo_stage.evaluate import evaluate
 
         return evaluate(words[1:])
-    if words[:1] == ["train"]:
+    if command == "train":
         return run_command(STAGE, lambda: _train(words[1:]))
     args = parser().parse_args(words)
-    return run_command(STAGE, lambda: _run(args))
+    return run_command(STAGE, lambda: _run(args, words))
 
 
 def _train(argv: Sequence[str]) -> int:
     """`train` comes with yolo-torch: pytorchyolo, whose loss it uses, is GPL-3.0."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
     from stage_kit.networks.device import how_to_get_torch
 
     point = next(iter(entry_points(group="yolo_stage.commands", name="train")), None)
@@ -41,41 +48,38 @@ def _train(argv: Sequence[str]) -> int:
     return code
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
+    from stage_kit.command.run_options import run_flags
+    from stage_kit.command.settings import with_settings
     from stage_kit.command.summary import conclude
     from yolo_stage.model_files import plan_detector
-    from yolo_stage.options import DetectOptions, ModelOptions, workspace_from_folders
+    from yolo_stage.options import FOLDER_FLAGS, DetectOptions, ModelOptions, workspace_from_folders
     from yolo_stage.steps import detect_people
 
-    folders = {
-        "images": args.image_folder,
-        "annots": args.annot_folder,
-        "inspect": args.inspect_folder,
-        "cuts": args.cut_folder,
-    }
-    model = ModelOptions.of(vars(args) | {"weights_path": args.checkpoint_model or args.weights_path})
-    options = DetectOptions(
-        workspace=workspace_from_folders(args.workspace, folders),
-        model=model,
-        conf_thres=args.conf_thres,
-        nms_thres=args.nms_thres,
-        batch_size=args.batch_size,
-        n_cpu=args.n_cpu,
-        cut_scale=args.cut_scale,
-        max_people=args.max_people,
-        overwrite=args.overwrite,
-        keep_going=args.keep_going,
-        quiet=args.quiet,
-    )
-    report = detect_people(options, plan_detector(model))
-    return conclude(report, options.workspace, options.quiet, options.keep_going)
+    folders = {field: getattr(args, flag.removeprefix("--")) for field, flag in FOLDER_FLAGS.items()}
+    workspace = workspace_from_folders(args.workspace, folders)
+    given = with_settings(parser(), words, workspace.root)
+    args = given.args
+    with given.blamed():
+        model = ModelOptions.of(vars(args) | {"weights_path": args.checkpoint_model or args.weights_path})
+        options = DetectOptions(
+            workspace=workspace,
+            model=model,
+            conf_thres=args.conf_thres,
+            nms_thres=args.nms_thres,
+            batch_size=args.batch_size,
+            n_cpu=args.n_cpu,
+            cut_scale=args.cut_scale,
+            max_people=args.max_people,
+            **run_flags(args, given.differing),
+        )
+        plan = plan_detector(model)
+    return conclude(detect_people(options, plan), workspace, options)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The flags; those of the original tool keep their names."""
-    parser = argparse.ArgumentParser(
-        prog=STAGE, description="Photos in, person boxes and cuts out.", allow_abbrev=False
-    )
+def parser() -> FlagParser:
+    """The flags; those of the original tool keep their names, and those in a settings group may stand in pose.toml."""
+    parser = FlagParser(STAGE, "Photos in, person boxes and cuts out.", COMMANDS)
     parser.add_argument("--version", action="version", version=f"{STAGE} {__version__}")
     where = parser.add_argument_group("where")
     where.add_argument(
@@ -85,22 +89,18 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--annot_folder", metavar="DIR", help="records to write: boxes as JSON")
     where.add_argument("--inspect_folder", metavar="DIR", help="pictures with boxes to write")
     where.add_argument("--cut_folder", metavar="DIR", help="one picture per person to write")
-    network = parser.add_argument_group("network")
+    where.add_argument("--checkpoint_model", type=Path, metavar="FILE", help="replaces --weights_path")
+    network = parser.add_settings_group("yolo", "network")
     network.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg (default: our yolov3.cfg)")
     network.add_argument("--weights_path", type=Path, metavar="FILE", help=".weights or .pth; never replaced by others")
-    network.add_argument("--checkpoint_model", type=Path, metavar="FILE", help="replaces --weights_path")
     network.add_argument(
         "--class_path", type=Path, metavar="FILE", help="class names, one a line (default: from the cfg)"
     )
     network.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
     add_network_flags(network, ("openvino", "torch", "opencv"))
-    people = parser.add_argument_group("people")
-    people.add_argument(
-        "--conf_thres",
-        type=float,
-        metavar="P",
-        help="least objectness x class probability (default: 0.5, or the model's)",
-    )
+    people = parser.add_settings_group("yolo", "people")
+    sure = "least objectness x class probability (default: 0.5, or the model's)"
+    people.add_argument("--conf_thres", type=float, metavar="P", help=sure)
     people.add_argument(
         "--nms_thres", type=float, default=0.4, metavar="IOU", help="overlap to suppress (default: 0.4)"
     )
@@ -108,11 +108,12 @@ def parser() -> argparse.ArgumentParser:
     people.add_argument(
         "--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)"
     )
-    run = add_run_flags(parser)
-    run.add_argument(
+    speed = parser.add_settings_group("yolo", "speed")
+    speed.add_argument(
         "--batch_size", type=int, metavar="N", help="images given to the network at a time (default: the engine's)"
     )
-    run.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
+    speed.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
+    add_run_flags(parser)
     return parser
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pose_contract.errors import DONE
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import add_network_flags
+from stage_kit.command.flags import FlagParser, add_network_flags
 from yolo_stage import STAGE
 from yolo_stage.labels import LABELS_HELP
 
@@ -20,10 +20,10 @@ def evaluate(argv: Sequence[str]) -> int:
     return run_command(f"{STAGE} evaluate", lambda: _evaluate(args))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> FlagParser:
     """The flags; those that detection has too keep their names."""
     text = "Measures a detector of people on labelled pictures."
-    result = argparse.ArgumentParser(prog=f"{STAGE} evaluate", description=text, allow_abbrev=False)
+    result = FlagParser(f"{STAGE} evaluate", text)
     result.add_argument("--images", type=Path, metavar="DIR", help="where COCO's pictures lie (default: by the JSON)")
     result.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
     result.add_argument("--valid", type=Path, required=True, metavar="LABELS", help=LABELS_HELP)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
 from stage_kit.networks.int8 import Samples
-from stage_kit.networks.precision import choose_precision
+from stage_kit.networks.precision import EMBEDDED, choose_precision, engine_in_words
 from stage_kit.weights.published import is_there, missing_weights_error, sha256_of, weights_folder
 from yolo_stage.darknet import check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
@@ -28,7 +28,7 @@ class DetectorPlan:
     """A detector that can be loaded, and all that its results depend on.
 
     It may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network inputs,
-    for int8 to be calibrated on.
+    for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
     """
 
     model: str
@@ -42,6 +42,7 @@ class DetectorPlan:
     precision: str
     load: Callable[[Samples], Detector]
     batches_at_once: int = 1
+    details: str = ""
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:
@@ -70,10 +71,11 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         input_size=network.input_size,
         conf_thres=network.conf_thres or DEFAULT_CONF_THRES,
         engine=engine,
-        why=f"{note}; engine {engine}: {why}; {precision}: {why_precision}",
+        why=f"{note}, {engine_in_words(engine, precision, options.device)}",
         precision=precision,
         load=lambda samples: _load(engine, replace(loading, samples=samples)),
         batches_at_once=2 if engine == "openvino" else 1,
+        details=f"{cfg.stem} of {weights}; engine {engine}: {why}; {precision}: {why_precision}",
     )
 
 
@@ -112,7 +114,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
         cfg = options.model_def or _cfg_for(weights)
         return cfg, weights, f"weights {weights}"
     if options.weights == "lite":
-        return *_lite_files(), "embedded lite weights"
+        return *_lite_files(), EMBEDDED
     cfg = options.model_def or MODELS / f"{DEFAULT_MODEL}.cfg"
     name = f"{cfg.stem}.weights"
     beside = (cfg.with_suffix(".weights"),) if options.model_def else ()
@@ -121,8 +123,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
     if found is not None:
         return cfg, found, f"weights {found}"
     if options.weights == "auto" and options.model_def is None and LITE.is_dir():
-        better = f"{name} is better and not fetched: make weights"
-        return *_lite_files(), f"embedded lite weights ({better})"
+        return *_lite_files(), EMBEDDED
     raise missing_weights_error(name, places)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,9 +9,14 @@ from typing import Any
 
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace, default_root
+from stage_kit.command.folders import require_apart, workspace_of_folders
+from stage_kit.command.run_options import MAX_BATCH, RunOptions, require
+from yolo_stage import STAGE
 
-FOLDER_FLAGS = {"images": "image_folder", "annots": "annot_folder", "inspect": "inspect_folder", "cuts": "cut_folder"}
-MAX_BATCH, MAX_SIDE = 1024, 4096
+FOLDER_FLAGS = {
+    "images": "--image_folder", "annots": "--annot_folder", "inspect": "--inspect_folder", "cuts": "--cut_folder",
+}  # fmt: skip
+MAX_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
-class DetectOptions:
+class DetectOptions(RunOptions):
     """One run. `conf_thres` None is the model's own default, `batch_size` None the
     engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
 
@@ -47,29 +51,23 @@ class DetectOptions:
     n_cpu: int = 0
     cut_scale: float = 1.25
     max_people: int = 0
-    overwrite: bool = False
-    keep_going: bool = False
-    quiet: bool = False
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
-        _require(
-            self.conf_thres is None or 0 < self.conf_thres <= 1, "--conf_thres", self.conf_thres, "over 0, up to 1"
-        )
-        _require(0 < self.nms_thres <= 1, "--nms_thres", self.nms_thres, "over 0, up to 1")
+        conf_thres, size = self.conf_thres, self.model.img_size
+        _require(conf_thres is None or 0 < conf_thres <= 1, "conf_thres", conf_thres, "over 0, up to 1")
+        _require(0 < self.nms_thres <= 1, "nms_thres", self.nms_thres, "over 0, up to 1")
         fits = self.batch_size is None or 1 <= self.batch_size <= MAX_BATCH
-        _require(fits, "--batch_size", self.batch_size, f"1 to {MAX_BATCH}")
-        _require(self.n_cpu >= 0, "--n_cpu", self.n_cpu, "0 (automatic) or more")
-        _require(1 <= self.cut_scale <= 10, "--cut_scale", self.cut_scale, "from 1 to 10")
-        _require(self.max_people >= 0, "--max_people", self.max_people, "0 (no limit) or more")
-        size = self.model.img_size
+        _require(fits, "batch_size", self.batch_size, f"1 to {MAX_BATCH}")
+        _require(self.n_cpu >= 0, "n_cpu", self.n_cpu, "0 (automatic) or more")
+        _require(1 <= self.cut_scale <= 10, "cut_scale", self.cut_scale, "from 1 to 10")
+        _require(self.max_people >= 0, "max_people", self.max_people, "0 (no limit) or more")
         fits = size is None or (32 <= size <= MAX_SIDE and size % 32 == 0)
-        _require(fits, "--img_size", size, f"a multiple of 32 up to {MAX_SIDE}")
+        _require(fits, "img_size", size, f"a multiple of 32 up to {MAX_SIDE}")
 
 
 def _require(holds: bool, flag: str, value: object, expected: str) -> None:
-    if not holds:
-        raise UsageError(f"{flag}: expected {expected}, got {value}", "see yolo-stage --help")
+    require(holds, flag, value, expected, STAGE)
 
 
 def workspace_from_folders(root: str | None, folders: dict[str, str | None]) -> Workspace:
@@ -83,30 +81,14 @@ def workspace_from_folders(root: str | None, folders: dict[str, str | None]) -> 
         UsageError: no common parent, a folder that is the workspace itself, two folders that are one or lie in each
             other, or a mixture with --workspace.
     """
-    flags = {field: folder for field, folder in folders.items() if folder is not None}
-    given = {field: Path(os.path.normpath(Path(folder).absolute())) for field, folder in flags.items()}
+    given = {field: folder for field, folder in folders.items() if folder is not None}
     if root is not None:
         if given:
-            named = ", ".join(f"--{FOLDER_FLAGS[field]}" for field in given)
+            named = ", ".join(FOLDER_FLAGS[field] for field in given)
             raise UsageError(f"--workspace sets all folders; {named} cannot go with it", "use the one or the other")
         return Workspace(Path(root))
     if not given:
         return Workspace(default_root())
-    parent = Path(os.path.commonpath([folder.parent for folder in given.values()]))
-    if parent == Path(parent.anchor):
-        raise UsageError(
-            "the folders have no common parent: " + ", ".join(str(folder) for folder in given.values()),
-            "put images, annots, inspect and cuts into one workspace folder, or use --workspace",
-        )
-    names = {field: folder.relative_to(parent).as_posix() for field, folder in given.items()}
-    workspace = Workspace(Path(os.path.relpath(parent)), **names)
-    _require_apart(workspace)
+    workspace = workspace_of_folders(given, FOLDER_FLAGS, UsageError)
+    require_apart(workspace, FOLDER_FLAGS, UsageError)
     return workspace
-
-
-def _require_apart(workspace: Workspace) -> None:
-    paths = {flag: Path(getattr(workspace, field)) for field, flag in FOLDER_FLAGS.items()}
-    for flag, path in paths.items():
-        for other_flag, other in paths.items():
-            if flag != other_flag and (path == other or path in other.parents):
-                raise UsageError(f"--{other_flag} lies in --{flag} ({other} in {path})", "give each its own folder")

@@ -84,7 +84,7 @@ def detection_run(
         options=made_by(options, plan).options,
         model=plan.model,
         engine=plan.engine,
-        why=plan.why,
+        why=options.first_line(plan.why, plan.details),
         workers=options.n_cpu,
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,

@@ -10,6 +10,7 @@ from pathlib import Path
 from hrn_stage import STAGE
 from pose_contract.errors import DONE
 from stage_kit.command.exits import run_command
+from stage_kit.command.flags import FlagParser
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -18,10 +19,10 @@ def main(command: str, argv: Sequence[str]) -> int:
     return run_command(f"{STAGE} {command}", lambda: _train(args) if command == "train" else _evaluate(args))
 
 
-def parser(command: str) -> argparse.ArgumentParser:
+def parser(command: str) -> FlagParser:
     """--cfg, --device and KEY VALUE pairs; evaluate has --predictions and --output too."""
     text = {"train": "Trains the network of a YAML.", "evaluate": "Measures a network, or predictions, on labels."}
-    result = argparse.ArgumentParser(prog=f"{STAGE} {command}", description=text[command], allow_abbrev=False)
+    result = FlagParser(f"{STAGE} {command}", text[command])
     result.add_argument("--cfg", type=Path, required=True, metavar="YAML", help="HRNet experiment file")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     if command == "train":

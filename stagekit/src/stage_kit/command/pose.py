@@ -1,73 +1,162 @@
-"""The command `pose`: what is needed besides the stages' own commands."""
+"""The command `pose`: photos in, poses out, and all that is needed besides the stages' own commands."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from pose_contract.errors import DONE, USAGE
 from stage_kit.command.exits import run_command
+from stage_kit.command.flags import FlagParser, add_talk_flags
 
 COMMANDS = {
-    "status": "what is done and what is to do",
-    "verdict": "exit 3 if a report lists failures",
+    "run": "photos in, poses out: all installed stages on a workspace",
+    "status": "what is done, and what is to do",
+    "weights": "fetch and verify published weights",
+    "doctor": "whether all is here that a run needs, and what helps",
+    "workspace": "create a workspace, or fill in what one lacks",
     "found": "per photo: how many people, and where the picture is",
+    "verdict": "exit 3 if the last run lists failures",
+    "schema": "write the records' JSON schemas",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one of the sub-commands; the exit codes are those of the stages."""
-    parser = argparse.ArgumentParser(prog="pose")
-    commands = parser.add_subparsers(dest="command", required=True)
-    weights = commands.add_parser("weights", help="fetch and verify published weights")
-    weights.add_argument("names", nargs="*", metavar="NAME")
-    weights.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
-    for name, text in COMMANDS.items():
-        commands.add_parser(name, help=text).add_argument("workspace", type=Path)
-    commands.add_parser("schema", help="write the records' JSON schemas").add_argument("folder", type=Path)
-    args = parser.parse_args(argv)
-    return run_command(args.command, lambda: _run(args))
+    words = list(sys.argv[1:] if argv is None else argv)
+    top = FlagParser("pose", "Photos in, human poses out.", COMMANDS)
+    top.add_argument("--version", action="store_true", help="show the version and exit")
+    command = top.command_of(words)
+    if command is None:
+        if top.parse_args(words).version:
+            return _tell_version()
+        top.print_help(sys.stderr)
+        return USAGE
+    args = parser(command).parse_args(words[1:])
+    return run_command(f"pose {command}", lambda: STORIES[command](args))
 
 
-def _run(args: argparse.Namespace) -> int:
-    if args.command == "weights":
-        from stage_kit.weights.fetch import fetch_command
-
-        fetch_command(args.names, args.trust)
-    elif args.command == "schema":
-        from pose_contract.storage import write_schemas
-
-        write_schemas(args.folder)
-    elif args.command == "status":
-        from pose_contract.workspace import Workspace
-        from stage_kit.command.status import status_table, workspace_status
-
-        print(status_table(workspace_status(Workspace(args.workspace))))
-    elif args.command == "found":
-        from pose_contract.workspace import Workspace
-        from stage_kit.command.summary import found_lines
-
-        print("\n".join(found_lines(Workspace(args.workspace))))
+def parser(command: str) -> FlagParser:
+    """The flags of one sub-command."""
+    result = FlagParser(f"pose {command}", f"{COMMANDS[command][0].upper()}{COMMANDS[command][1:]}.")
+    if command == "run":
+        _add_flags_of_run(result)
+    elif command == "weights":
+        result.add_argument("names", nargs="*", metavar="NAME", help="published files (default: what a stage takes)")
+        result.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
+    elif command == "schema":
+        result.add_argument("folder", type=Path, metavar="FOLDER")
     else:
-        return _verdict(args.workspace)
+        text = "(default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
+        result.add_argument("workspace", type=Path, nargs="?", metavar="WORKSPACE", help=text)
+    return result
+
+
+def _add_flags_of_run(result: FlagParser) -> None:
+    result.add_argument(
+        "photos",
+        nargs="*",
+        type=Path,
+        metavar="PHOTO|FOLDER",
+        help="copied into the workspace (default: what it holds)",
+    )
+    text = "the workspace, created if it is not there (default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
+    result.add_argument("-o", "--workspace", type=Path, metavar="WORKSPACE", help=text)
+    result.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
+    add_talk_flags(result)
+    stages = result.add_argument_group("more flags of one stage, as one word")
+    for name in _stage_names():
+        example = f"--{name}='--batch_size 1'"
+        stages.add_argument(f"--{name}", metavar="FLAGS", dest=name, default="", help=f"e.g. {example}")
+
+
+def _stage_names() -> list[str]:
+    """Of the installed stages, without reading their facts: `--help` must answer at once."""
+    from importlib.metadata import entry_points
+
+    return sorted(point.name for point in entry_points(group="pose.stages"))
+
+
+def _tell_version() -> int:
+    from importlib.metadata import version
+
+    print(f"pose {version('stage-kit')}")
     return DONE
 
 
-def _verdict(root: Path) -> int:
-    """By the reports that lie there: in a container one stage is installed, and all have run."""
-    from pose_contract.storage import read_report
-    from pose_contract.workspace import Workspace
+def _run(args: argparse.Namespace) -> int:
+    from stage_kit.command.run_stages import run
 
-    code = DONE
-    workspace = Workspace(root)
-    for path in sorted(workspace.path(workspace.reports).glob("[!.]*.json")):
-        report = read_report(path)
-        if report and report.failures:
-            print(f"{report.stage}: {len(report.failures)} failed, see {path}", file=sys.stderr)
-            code = SOME_IMAGES_FAILED
-    return code
+    flags = [f"--{flag}" for flag in ("overwrite", "quiet", "verbose") if getattr(args, flag)]
+    return run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
+
+
+def _status(args: argparse.Namespace) -> int:
+    from stage_kit.command.status import status_table, workspace_status
+    from stage_kit.command.template import existing_workspace
+
+    print(status_table(workspace_status(existing_workspace(args.workspace))))
+    return DONE
+
+
+def _weights(args: argparse.Namespace) -> int:
+    from stage_kit.weights.fetch import fetch_command
+
+    fetch_command(args.names, args.trust)
+    return DONE
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from stage_kit.command.doctor import examine
+
+    return examine(args.workspace)
+
+
+def _workspace(args: argparse.Namespace) -> int:
+    from pose_contract.workspace import default_root
+    from stage_kit.command.template import fill_workspace
+
+    root = args.workspace or default_root()
+    there = root.is_dir()
+    fill_workspace(root)
+    print(f"{root} is complete" if there else f"created {root}: put photos into {root / 'images'}")
+    return DONE
+
+
+def _found(args: argparse.Namespace) -> int:
+    from stage_kit.command.found import found_lines
+    from stage_kit.command.template import existing_workspace
+
+    print("\n".join(found_lines(existing_workspace(args.workspace))))
+    return DONE
+
+
+def _verdict(args: argparse.Namespace) -> int:
+    from stage_kit.command.found import verdict
+    from stage_kit.command.template import existing_workspace
+
+    return verdict(existing_workspace(args.workspace))
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from pose_contract.storage import write_schemas
+
+    write_schemas(args.folder)
+    return DONE
+
+
+STORIES: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "status": _status,
+    "weights": _weights,
+    "doctor": _doctor,
+    "workspace": _workspace,
+    "found": _found,
+    "verdict": _verdict,
+    "schema": _schema,
+}
 
 
 if __name__ == "__main__":

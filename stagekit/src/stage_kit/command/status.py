@@ -23,10 +23,7 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     """Counts per stage over `COLUMNS`; `nobody` are those of the done ones in which nobody is.
 
     What counts is the pictures and records as they lie there; options that a next run may change do not.
-    Raises UsageError where there is no such workspace.
     """
-    if not workspace.root.is_dir():
-        raise UsageError(f"no workspace {workspace.root}", f"create it: make workspace WORKSPACE={workspace.root}")
     seen = SeenFiles(workspace)
     return {stage.name: _tally(workspace, stage, _named(workspace, seen, stage)) for stage in installed_stages()}
 

@@ -1,22 +1,20 @@
-"""What a run says when it ends, and what `make status` says of a workspace."""
+"""What a run says when it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
-from pose_contract.records import SURE_SCORE, RunReport
-from pose_contract.storage import read_poses, record_paths
+from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
+from stage_kit.command.run_options import RunOptions
 
 SHOWN_FAILURES = 10
 
 
-def conclude(report: RunReport, workspace: Workspace, quiet: bool, keep_going: bool) -> int:
-    """Prints the summary; the exit code is 3 where images failed, unless `keep_going`."""
-    print_summary(report, workspace, quiet)
-    return SOME_IMAGES_FAILED if report.failures and not keep_going else DONE
+def conclude(report: RunReport, workspace: Workspace, options: RunOptions) -> int:
+    """Prints the summary; the exit code is 3 where images failed, unless the options say `keep_going`."""
+    print_summary(report, workspace, options.quiet)
+    return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
 
 
 def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
@@ -31,20 +29,6 @@ def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
         tell(f"  and {rest} more: see {workspace.report_path(report.stage)}")
-
-
-def found_lines(workspace: Workspace) -> Iterator[str]:
-    """Per photo: how many people, how many of their keypoints are sure, and where the picture is."""
-    for path in record_paths(workspace.path(workspace.output) / "poses"):
-        poses = read_poses(path)
-        if poses is None:
-            continue
-        name = workspace.image_name(poses.image)
-        points = [point for person in poses.people for point in person.keypoints]
-        sure = sum(point.score >= SURE_SCORE for point in points)
-        people = f"{len(poses.people)} {'person' if len(poses.people) == 1 else 'people'}"
-        keypoints = f", {sure} of {len(points)} keypoints sure" if points else ""
-        yield f"{name}: {people}{keypoints} -> {workspace.path(workspace.final_file(name))}"
 
 
 def summary_line(report: RunReport) -> str:

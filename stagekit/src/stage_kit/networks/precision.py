@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pose_contract.errors import UsageError
-from stage_kit.networks.device import may_have_cuda
+from stage_kit.networks.device import may_have_cuda, wants_gpu
 from stage_kit.stages import installed_stages
 
 Precision = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "int8")
 CAN: dict[str, tuple[Precision, ...]] = {"openvino": PRECISIONS, "torch": ("fp32", "bf16")}
+IN_WORDS = {"openvino": "OpenVINO", "opencv": "OpenCV", "torch": "PyTorch"}
+EMBEDDED = "embedded weights (see docs/networks.md)"
 LARGEST_LOSS = 0.2  # points of PCK or AP50 that bf16 may cost to be taken unasked
 
 
@@ -43,6 +45,12 @@ def choose_precision(requested: str, engine: str, weights_sha256: str) -> tuple[
     if loss >= LARGEST_LOSS:
         return "fp32", f"bf16 costs {loss:g} points with these weights"
     return ("bf16", f"it costs {loss:g} points") if has_bf16() else ("fp32", "this CPU has no bf16")
+
+
+def engine_in_words(engine: str, precision: str, device: str) -> str:
+    """`OpenVINO bf16`, `PyTorch fp32 on the GPU`: what a run says of its engine first."""
+    where = " on the GPU" if engine == "torch" and wants_gpu(device) else ""
+    return f"{IN_WORDS.get(engine, engine)} {precision}{where}"
 
 
 def has_bf16() -> bool:

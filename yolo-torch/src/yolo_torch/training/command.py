@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pose_contract.errors import DONE
 from stage_kit.command.exits import run_command
+from stage_kit.command.flags import FlagParser
 from yolo_stage import STAGE
 from yolo_stage.labels import LABELS_HELP
 
@@ -18,11 +19,9 @@ def train(argv: Sequence[str]) -> int:
     return run_command(f"{STAGE} train", lambda: _train(args))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> FlagParser:
     """The flags; those that detection has too keep their names."""
-    result = argparse.ArgumentParser(
-        prog=f"{STAGE} train", description="Trains a detector of people.", allow_abbrev=False
-    )
+    result = FlagParser(f"{STAGE} train", "Trains a detector of people.")
     result.add_argument("--images", type=Path, metavar="DIR", help="where COCO's pictures lie (default: by the JSON)")
     result.add_argument("--img_size", type=int, metavar="N", help="network input, multiple of 32 (default: the cfg's)")
     _add_training_flags(result)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pose_contract.errors import UsageError
+from stage_kit.command.run_options import MAX_BATCH, require
+from yolo_stage import STAGE
 from yolo_torch.training.augment import Augmentation
+
+COMMAND = f"{STAGE} train"
 
 
 @dataclass(frozen=True)
@@ -37,21 +40,20 @@ class TrainOptions:
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
         least, most = self.augmentation.scale
-        _require(self.epochs >= 1, "--epochs", self.epochs, "1 or more")
-        _require(1 <= self.batch_size <= 1024, "--batch_size", self.batch_size, "1 to 1024")
-        _require(0 < self.learning_rate < 1, "--learning_rate", self.learning_rate, "over 0, below 1")
-        _require(0 <= self.weight_decay < 1, "--weight_decay", self.weight_decay, "from 0, below 1")
-        _require(0 <= self.average < 1, "--average", self.average, "from 0, below 1")
-        _require(0 <= self.augmentation.mosaic <= 1, "--mosaic", self.augmentation.mosaic, "0 to 1")
-        _require(0 <= self.augmentation.background <= 1, "--background", self.augmentation.background, "0 to 1")
-        _require(0 <= self.augmentation.colour < 1, "--colour", self.augmentation.colour, "from 0, below 1")
-        _require(0 < least <= most <= 4, "--scale", f"{least:g} {most:g}", "two numbers, the smaller first, up to 4")
-        _require(0 <= self.seed < 2**63, "--seed", self.seed, "0 or more")
+        require(self.epochs >= 1, "epochs", self.epochs, "1 or more", COMMAND)
+        require(1 <= self.batch_size <= MAX_BATCH, "batch_size", self.batch_size, f"1 to {MAX_BATCH}", COMMAND)
+        require(0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "over 0, below 1", COMMAND)
+        require(0 <= self.weight_decay < 1, "weight_decay", self.weight_decay, "from 0, below 1", COMMAND)
+        require(0 <= self.average < 1, "average", self.average, "from 0, below 1", COMMAND)
+        require(0 <= self.augmentation.mosaic <= 1, "mosaic", self.augmentation.mosaic, "0 to 1", COMMAND)
+        require(0 <= self.augmentation.background <= 1, "background", self.augmentation.background, "0 to 1", COMMAND)
+        require(0 <= self.augmentation.colour < 1, "colour", self.augmentation.colour, "from 0, below 1", COMMAND)
+        require(
+            0 < least <= most <= 4, "scale", f"{least:g} {most:g}", "two numbers, the smaller first, up to 4", COMMAND
+        )
+        require(0 <= self.seed < 2**63, "seed", self.seed, "0 or more", COMMAND)
         own = self.output / self.model_def.name
-        _require(own.resolve() != self.model_def.resolve(), "--output", self.output, "a folder without the cfg itself")
-        _require(self.workers >= 0, "--n_cpu", self.workers, "0 or more")
-
-
-def _require(holds: bool, flag: str, value: object, expected: str) -> None:
-    if not holds:
-        raise UsageError(f"{flag}: expected {expected}, got {value}", "see yolo-stage train --help")
+        require(
+            own.resolve() != self.model_def.resolve(), "output", self.output, "a folder without the cfg itself", COMMAND
+        )
+        require(self.workers >= 0, "n_cpu", self.workers, "0 or more", COMMAND)
