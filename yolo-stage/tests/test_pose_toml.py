@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import random_parameters, write_weights
+from darknet_files import random_parameters, write_weights
 from fakes import RED, photo, save
 
 from stage_kit.command.settings import read_settings

@@ -227,4 +227,5 @@ def _copy(photo: Path, target: Path) -> None:
 
 def _unreadable(photo: Path, error: OSError) -> ImageError:
     reason = f"{printable(str(photo))} cannot be read: {error.strerror}"
-    return ImageError(reason, f"chmod a+r '{printable(str(photo))}'")
+    remedy = f"chmod a+r '{printable(str(photo))}'" if isinstance(error, PermissionError) else "look at the file"
+    return ImageError(reason, remedy)
