@@ -41,7 +41,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("yolo", "hrn"):
         finished = run([*stage(name), "--workspace", str(workspace)], env=without_weights(folder))
         assert finished.returncode == 0, finished.stderr
-        assert finished.stderr.count("embedded lite weights") == 1, finished.stderr
+        assert finished.stderr.count("embedded weights (see docs/networks.md)") == 1, finished.stderr
         assert "make weights" in finished.stderr
     yield workspace
 
