@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 import yaml
 from fakes import workspace_in
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 from numpy.typing import NDArray
 
 from hrn_stage.config import read_config

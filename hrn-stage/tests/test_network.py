@@ -1,7 +1,9 @@
 import json
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 
 from hrn_stage.config import read_config
 from hrn_stage.config_keys import ModelConfig

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 from PIL import Image
 
 from hrn_stage.config import read_config

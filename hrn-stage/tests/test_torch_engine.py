@@ -11,7 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 
 from hrn_stage.config import read_config
 from hrn_stage.decode import decode, keypoints_to_image, merge_flipped

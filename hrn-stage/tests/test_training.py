@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: make setup TORCH=1")
+
 import yaml
 from fakes import marked_person, write_photo
 
