@@ -38,7 +38,7 @@ def engine_rows(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 def engine_table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| network | engine | precision | batch | per second | to eager PyTorch | of the convolution peak |",
+        "| network | engine | precision | batch | per second | to eager | of the peak |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -58,8 +58,7 @@ def stage_table(runs: list[StageRun], rows: list[dict[str, Any]]) -> str:
     """Markdown: beside the wall time the network's own, from its row in the engines' table."""
     cores = len(os.sched_getaffinity(0))
     lines = [
-        "| stage, network | photos | images or people | wall s | over the network's own time | cores busy "
-        "| CPU ms per item outside the network | first picture s | peak MB |",
+        "| stage, network | photos | items | wall s | over network | cores busy | CPU ms outside | first s | peak MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in runs:

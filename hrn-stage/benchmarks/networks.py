@@ -52,7 +52,9 @@ def as_loaded(model: ModelConfig) -> TorchEstimator:
 
 
 def candidates(model: ModelConfig, key: str, precisions: Sequence[Precision]) -> tuple[float, list[Candidate]]:
-    """Operations per crop, and the engines; first the network as it was published, one crop at a time."""
+    """Operations per crop, and the engines; first the network as it was published, one crop at a time, then in
+    batches.
+    """
     width, height = model.IMAGE_SIZE
     rng = np.random.default_rng(1)
     crops = rng.standard_normal((MANY, 3, height, width), np.float32)
@@ -61,13 +63,14 @@ def candidates(model: ModelConfig, key: str, precisions: Sequence[Precision]) ->
     def candidate(estimator: PoseEstimator, batch: int) -> Candidate:
         return Candidate(estimator.name, estimator.precision, batch, lambda: estimator.heatmaps(crops[:batch]))
 
-    def eager() -> object:
+    def eager(batch: int = 1) -> object:
         with torch.no_grad():
-            return published(torch.from_numpy(crops[:1]))
+            return published(torch.from_numpy(crops[:batch]))
 
     with FlopCounterMode(display=False) as counter:
         eager()
-    found = [Candidate("eager", "fp32", 1, eager), candidate(loaded, 1), candidate(loaded, MANY)]
+    found = [Candidate("eager", "fp32", 1, eager), Candidate("eager", "fp32", MANY, lambda: eager(MANY))]
+    found += [candidate(loaded, 1), candidate(loaded, MANY)]
     samples = [rng.standard_normal((1, 3, height, width), np.float32) for _ in range(2 * FEWEST)]
     for precision in precisions:
         if precision != "bf16" or has_bf16():

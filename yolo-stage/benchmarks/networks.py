@@ -62,7 +62,7 @@ def flops(network: DarknetNetwork) -> float:
 
 
 def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Precision]) -> list[Candidate]:
-    """pytorchyolo as it is at batch 1 first, where it can run the network."""
+    """pytorchyolo as it is at batch 1 first, then in batches, where it can run the network."""
     rng = np.random.default_rng(1)
     images = rng.uniform(0, 1, (MANY, 3, network.input_size, network.input_size)).astype(np.float32)
 
@@ -72,7 +72,8 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
     found = []
     if torch_refusal(network) is None:
         detector = by_torch.load_detector(Loading(network, weights, 0, "cpu"))
-        found += [eager(network, weights, images[:1]), candidate(detector, 1), candidate(detector, MANY)]
+        found += [eager(network, weights, images[:1]), eager(network, weights, images)]
+        found += [candidate(detector, 1), candidate(detector, MANY)]
     found.append(candidate(opencv.load_detector(Loading(network, weights, 0, "cpu")), 1))
     samples = [rng.uniform(0, 1, (1, *images.shape[1:])).astype(np.float32) for _ in range(2 * FEWEST)]
     for precision in precisions:
@@ -82,17 +83,17 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
     return found
 
 
-def eager(network: DarknetNetwork, weights: Path, image: NDArray[np.float32]) -> Candidate:
-    """pytorchyolo's own network, one image at a time, as its detect.py runs it."""
+def eager(network: DarknetNetwork, weights: Path, images: NDArray[np.float32]) -> Candidate:
+    """pytorchyolo's own network; its detect.py runs it on one image at a time."""
     model = by_torch.build_model(network)
     by_torch.load_weights(model, network, weights)
     model.eval()
 
     def run() -> object:
         with torch.no_grad():
-            return model(torch.from_numpy(image))
+            return model(torch.from_numpy(images))
 
-    return Candidate("eager", "fp32", 1, run)
+    return Candidate("eager", "fp32", len(images), run)
 
 
 def main(out: Path, rounds: int, seconds: float, precisions: Sequence[Precision]) -> None:
