@@ -202,5 +202,5 @@ def test_every_decision_has_its_parts(path: Path) -> None:
 def test_decisions_are_numbered_in_a_row_and_those_that_are_named_exist() -> None:
     assert [int(path.stem[:4]) for path in ADRS] == list(range(1, len(ADRS) + 1))
     for path in PAGES:
-        named = {int(number) for number in re.findall(r"\bADR (\d+)", path.read_text(encoding="utf-8"))}
+        named = {int(number) for number in re.findall(r"\bADR\s+(\d+)", path.read_text(encoding="utf-8"))}
         assert named <= set(range(1, len(ADRS) + 1)), path
