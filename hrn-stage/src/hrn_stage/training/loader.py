@@ -61,7 +61,8 @@ def join(rows: Sequence[Row]) -> Row:
 def people_batches(
     people: People, epoch: int, config: HrnConfig, share: tuple[int, int]
 ) -> DataLoader[Row | StageError]:
-    """Batches of TRAIN.BATCH_SIZE_PER_GPU of one epoch, made ahead by WORKERS processes, for rank `share[0]` of so many.
+    """Batches of TRAIN.BATCH_SIZE_PER_GPU of one epoch, made ahead by WORKERS processes, for one rank
+    of so many (`share`).
 
     A batch that cannot be made is its error.
     """

@@ -69,9 +69,9 @@ def card_of(config: HrnConfig, state: TrainingState, measured: Measured, people:
     width, height = model.IMAGE_SIZE
     begun = f"backbone {model.PRETRAINED}" if model.PRETRAINED and model.INIT_WEIGHTS else "from scratch"
     recipe = f"""{begun}, {state.epoch} epochs of batches of {train.BATCH_SIZE_PER_GPU}, {train.OPTIMIZER}, learning
-rate {train.LR}, schedule {train.SCHEDULE}, weight decay {train.WD}, average of weights {train.EMA}, {train.AMP}; rotation
-{dataset.ROT_FACTOR}, scale {dataset.SCALE_FACTOR}, mirror {dataset.FLIP}, half body {dataset.PROB_HALF_BODY}, colour
-{dataset.COLOR_FACTOR}."""
+rate {train.LR}, schedule {train.SCHEDULE}, weight decay {train.WD}, average of weights {train.EMA}, {train.AMP};
+rotation {dataset.ROT_FACTOR}, scale {dataset.SCALE_FACTOR}, mirror {dataset.FLIP}, half body {dataset.PROB_HALF_BODY},
+colour {dataset.COLOR_FACTOR}."""
     return Card(
         network=f"HRNet, {parameters / 1e6:.2f} M parameters, {model.NUM_JOINTS} keypoints, {width} x {height} input.",
         data=f"{dataset.DATASET} in {dataset.ROOT}, {people[0]} people of set {dataset.TRAIN_SET}; measured on\n"
