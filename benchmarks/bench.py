@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from runs import PYTHON, REPO, StageRun, stage_runs
+from runs import NETWORKS, PYTHON, REPO, StageRun, stage_runs
 
 
 def engine_rows(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def engine_rows(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     rows = []
     for stage, last in (("yolo", []), ("hrn", [str(path) for path in yamls])):
         out = folder / f"{stage}.json"
-        script = REPO / f"{stage}-stage/benchmarks/networks.py"
+        script = NETWORKS[stage]
         command = [str(PYTHON), str(script), str(out), str(args.rounds), str(args.seconds)]
         command += [",".join(args.precisions), *last]
         environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks"), "POSE_CACHE": str(folder)}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
+import keyword
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -117,6 +120,63 @@ def test_who_imports_a_stage_from_outside_takes_only_what_it_exports() -> None:
             elif isinstance(node, ast.ImportFrom) and (module := node.module or "").split(".")[0] in exports:
                 assert module in exports, f"{where} imports {module}"
                 assert {alias.name for alias in node.names} <= exports[module], f"{where} imports from {module}"
+
+
+SAME_LINES = 6
+SAME_PLACES = 5
+# Documentation, imports, decorators, fields of records and constants of one text or number say nothing of what is done.
+DECLARATION = re.compile(r"text|(from|import|@) .*|name : .*|name = (text|0)")
+
+
+def shapes_of(source: str) -> list[str]:
+    """The logical lines of code with every name, number and text replaced by a mark; without declarations."""
+    lines: list[str] = []
+    line: list[str] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NEWLINE:
+            lines.append(" ".join(line))
+            line = []
+        elif token.type == tokenize.NAME:
+            line.append(token.string if keyword.iskeyword(token.string) else "name")
+        elif token.type in (tokenize.NUMBER, tokenize.STRING):
+            line.append("text" if token.type == tokenize.STRING else "0")
+        elif token.type == tokenize.OP:
+            line.append(token.string)
+    return [shape for shape in lines if not DECLARATION.fullmatch(shape)]
+
+
+def shared_runs(one: list[str], other: list[str]) -> list[list[str]]:
+    """Every longest run of six or more lines that both have."""
+    found = []
+    before: dict[int, int] = {}
+    for row, line in enumerate([*one, ""]):
+        now = {column: before.get(column - 1, 0) + 1 for column, same in enumerate(other) if same == line}
+        ended = [length for column, length in before.items() if length >= SAME_LINES and column + 1 not in now]
+        found += [one[row - length : row] for length in ended]
+        before = now
+    return found
+
+
+def test_runs_of_lines_are_found_renamed_or_not() -> None:
+    assert shared_runs([], []) == [] == shared_runs(["a"] * 5, ["a"] * 5)
+    one = shapes_of("import os\n" + "".join(f"a{i} = {'b + ' * i}c(1)\n" for i in range(7)))
+    other = shapes_of('"""Text."""\nd = e\n' + "".join(f"x{i} = {'y + ' * i}z(2)\n" for i in range(6)) + "f()\n")
+    assert [len(run) for run in shared_runs(one, other)] == [6]
+
+
+def test_the_stages_share_hardly_a_place_of_six_lines() -> None:
+    """What they share in meaning stands in the kit."""
+    shapes = [
+        {path: shapes_of(path.read_text(encoding="utf-8")) for path in (REPO / folder / "src").rglob("*.py")}
+        for folder in ("yolo-stage", "hrn-stage")
+    ]
+    found = [
+        f"{one.name} and {other.name}: {len(run)} lines, from: {run[0]}"
+        for one, ours in shapes[0].items()
+        for other, theirs in shapes[1].items()
+        for run in shared_runs(ours, theirs)
+    ]
+    assert len(found) <= SAME_PLACES, "\n".join(found)
 
 
 def test_no_file_names_a_package_registry() -> None:

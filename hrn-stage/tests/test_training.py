@@ -22,11 +22,12 @@ from hrn_stage.cli import main
 from hrn_stage.config import read_config
 from hrn_stage.config_keys import ModelConfig, TrainConfig
 from hrn_stage.network import build_network
-from hrn_stage.training.loader import EpochSampler
-from hrn_stage.training.loop import heatmap_loss, initialise
+from hrn_stage.training.loop import TrainingRun, heatmap_loss, initialise, train
+from hrn_stage.training.processes import Processes
 from hrn_stage.training.schedule import learning_rate
 from hrn_stage.training.state import load_backbone
 from pose_contract.errors import UsageError
+from pose_contract.skeletons import LSP14
 from pose_contract.workspace import Workspace
 
 PEOPLE = 32
@@ -121,6 +122,45 @@ def test_the_state_of_another_network_is_refused(tmp_path: Path, capsys: pytest.
     assert "state of another training run" in capsys.readouterr().err
 
 
+def test_other_labels_or_options_are_another_run_but_more_epochs_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment(tmp_path, END_EPOCH=1)
+    again = ["train", "--cfg", str(path), "--quiet", "TRAIN.END_EPOCH", "2"]
+    assert main(again[:4]) == 0
+    assert main([*again, "DATASET.ROT_FACTOR", "11"]) == 4
+    labels = dict(np.load(tmp_path / "people.npz"))
+    labels["joints"][3, 5, 0] += 1
+    np.savez(tmp_path / "people.npz", **labels)
+    assert main(again) == 4
+    assert capsys.readouterr().err.count("labels were others") == 2
+    labels["joints"][3, 5, 0] -= 1
+    np.savez(tmp_path / "people.npz", **labels)
+    assert main([*again, "WORKERS", "1", "PRINT_FREQ", "1", "OUTPUT_DIR", str(tmp_path / "output")]) == 0
+    history = json.loads((folder_of(tmp_path) / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [1, 2]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment(tmp_path, END_EPOCH=3)
+    assert main(["train", "--cfg", str(path), "--quiet", "TRAIN.OPTIMIZER", "sgd", "TRAIN.LR", "1e30"]) == 4
+    assert "-> train anew with a smaller TRAIN.LR" in capsys.readouterr().err
+    assert not list(folder_of(tmp_path).glob("*.pth"))
+
+
+def test_a_process_that_does_not_lead_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = read_config(experiment(tmp_path, END_EPOCH=1))
+    monkeypatch.setattr("hrn_stage.training.loop.measure", None)
+    monkeypatch.setattr(Processes, "wait", lambda _: None)
+    monkeypatch.setattr(Processes, "all_agree", lambda _, fact: fact)
+    monkeypatch.setattr("hrn_stage.training.loop.DistributedDataParallel", lambda network: network)
+    follower = Processes("cpu", rank=1, count=2)
+    assert train(TrainingRun(config, LSP14, tmp_path / "run", follower, quiet=True)) is None
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_damaged_picture_ends_with_its_name(workers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = experiment(tmp_path)
@@ -188,19 +228,6 @@ def test_predictions_of_a_file_are_measured(tmp_path: Path, capsys: pytest.Captu
 )  # fmt: skip
 def test_the_learning_rate(train: dict[str, Any], epochs: float, rate: float) -> None:
     assert learning_rate(TrainConfig(LR=1.0, **train), epochs) == pytest.approx(rate, abs=1e-6)
-
-
-def test_every_epoch_has_its_order_and_ranks_share_it() -> None:
-    def order(epoch: int, rank: int = 0, ranks: int = 1) -> list[int]:
-        sampler = EpochSampler(10, seed=1, shuffled=True, rank=rank, ranks=ranks)
-        sampler.epoch = epoch
-        return [draw.index for draw in sampler]
-
-    assert order(0) == order(0) != order(1)
-    assert sorted(order(3)) == list(range(10))
-    assert sorted(order(3, 0, 2) + order(3, 1, 2)) == list(range(10))
-    assert len(order(3, 0, 3)) == len(order(3, 2, 3)) == 3
-    assert [draw.index for draw in EpochSampler(3, 1, shuffled=False)] == [0, 1, 2]
 
 
 def test_a_joint_without_weight_costs_nothing() -> None:

@@ -23,7 +23,7 @@ from yolo_stage.labels import LabelledPicture, read_labels
 from yolo_stage.loading import Loading
 from yolo_torch import torch_engine
 from yolo_torch.training.augment import Augmentation
-from yolo_torch.training.loader import Pictures, batches, loss_targets
+from yolo_torch.training.loader import Pictures, loss_targets, picture_batches
 from yolo_torch.training.loop import learning_rate, train
 from yolo_torch.training.options import TrainOptions
 
@@ -226,7 +226,7 @@ def test_another_runs_state_is_not_gone_on_from(cfg: Path, pictures: Path, tmp_p
         train(same)
     (pictures / "0.txt").write_text(label, encoding="utf-8")
     cfg.write_text(TINY.replace("14,28", "15,28"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="its cfg"):
+    with pytest.raises(ConfigError, match="its network"):
         train(same)
     cfg.write_text(TINY, encoding="utf-8")
     (tmp_path / "run" / "checkpoint.pth").write_bytes(b"no state")
@@ -312,12 +312,12 @@ def test_batches_are_the_same_with_and_without_workers_and_held_pictures(picture
     plain, held = (Pictures(labelled, 96, Augmentation(scale=(0.3, 1)), seed=3) for _ in range(2))
     held.fill()
     for epoch in (0, 1):
-        one, two = (list(batches(source, epoch, 4, workers)) for source, workers in ((plain, 0), (plain, 1)))
+        one, two = (list(picture_batches(source, epoch, 4, workers)) for source, workers in ((plain, 0), (plain, 1)))
         assert all(torch.equal(a, b) for x, y in zip(one, two, strict=True) for a, b in zip(x, y, strict=True))
-    (inputs, targets), *_ = batches(held, 0, 4, 0)
+    (inputs, targets), *_ = picture_batches(held, 0, 4, 0)
     assert inputs.shape == (4, 3, 96, 96) and inputs.dtype == torch.float32
     assert targets.shape[1] == 6 and set(targets[:, 0].tolist()) <= {0, 1, 2, 3}
-    first, second = (next(iter(batches(plain, epoch, 4, 0)))[0] for epoch in (0, 1))
+    first, second = (next(iter(picture_batches(plain, epoch, 4, 0)))[0] for epoch in (0, 1))
     assert not torch.equal(first, second)
 
 

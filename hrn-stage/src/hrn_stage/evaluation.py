@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import read_image
+from stage_kit.training.coco import evaluated, require_pycocotools, summary_of
 
 PCK = "PCK@0.2"
 PCK_EITHER_SIDE = "PCK@0.2, left and right interchangeable"
@@ -160,23 +159,10 @@ def coco_oks(label_file: Path, results: list[dict[str, Any]]) -> dict[str, float
     Raises:
         ConfigError: pycocotools is not installed, or the results do not belong to the labels.
     """
-    try:
-        from pycocotools.coco import COCO  # type: ignore[import-untyped, unused-ignore]
-        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped, unused-ignore]
-    except ImportError:
-        raise ConfigError("pycocotools is not installed", "make setup, which installs it for training") from None
+    require_pycocotools()
     if not results:
         return dict.fromkeys(OKS_NAMES, 0.0)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            truth = COCO(str(label_file))
-            judged = COCOeval(truth, truth.loadRes(results), "keypoints")
-            judged.evaluate()
-            judged.accumulate()
-            judged.summarize()
-    except (AssertionError, KeyError, IndexError) as error:
-        raise ConfigError(f"the results do not belong to {label_file}: {error}", "check the image ids") from None
-    return dict(zip(OKS_NAMES, map(float, judged.stats), strict=True))
+    return dict(zip(OKS_NAMES, summary_of(evaluated(label_file, results, "keypoints")), strict=True))
 
 
 def read_predictions(path: Path, people: int, keypoints: int) -> Predictions:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.errors import ConfigError
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.letterbox import letterbox
+from stage_kit.training.coco import evaluated, require_pycocotools
 from yolo_stage.detector import SCORE_FLOOR, Detector
 from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_stage.options import DetectOptions
@@ -75,13 +72,6 @@ def detect_in(labelled: Sequence[LabelledPicture], detector: Detector, selection
             yield choose_people(rows, mapping, selection)
 
 
-def require_pycocotools() -> None:
-    """Raises ConfigError where it is not installed, before hours of work are done in vain."""
-    if find_spec("pycocotools") is None:
-        reason = "measuring needs pycocotools, which is not installed"
-        raise ConfigError(reason, "make setup installs it; the containers leave it out")
-
-
 def sample_inputs(labelled: Sequence[LabelledPicture], input_size: int) -> Iterator[NDArray[np.float32]]:
     """Network inputs [1, 3, S, S] of some of the pictures, for int8 to be calibrated on."""
     for row in spread(labelled):
@@ -103,9 +93,6 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
         ConfigError: pycocotools is not installed.
     """
     require_pycocotools()
-    from pycocotools.coco import COCO  # type: ignore[import-untyped]
-    from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
-
     people = sum(len(row.people) for row in labelled)
     results: list[dict[str, Any]] = [
         {"image_id": number, "category_id": 1, "bbox": _xywh(box), "score": float(score)}
@@ -116,16 +103,7 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
         missed = 0.0 if people else -1.0
         sure = any(result["score"] >= threshold for result in results)
         return Measured(missed, max(missed, 0.0), 0.0 if sure else 1.0, threshold, len(labelled), people)
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = _coco(labelled)
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
-        evaluation.params.iouThrs = np.array([IOU])
-        evaluation.params.maxDets = [MOST_PER_PICTURE]
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.evaluate()
-        evaluation.accumulate()
+    evaluation = evaluated(_coco(labelled), results, "bbox", _at_one_iou)
     hits = misses = 0
     for picture in evaluation.evalImgs:
         if picture is not None:
@@ -136,6 +114,13 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
     ap50 = float(evaluation.eval["precision"][0, :, 0, 0, 0].mean())
     precision = hits / (hits + misses) if hits + misses else 1.0
     return Measured(ap50, hits / people, precision, threshold, len(labelled), people)
+
+
+def _at_one_iou(evaluation: Any) -> None:
+    """AP50 of people of all sizes, and nothing else."""
+    evaluation.params.iouThrs = np.array([IOU])
+    evaluation.params.maxDets = [MOST_PER_PICTURE]
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
 
 
 def _xywh(box_xyxy: NDArray[np.float64]) -> list[float]:

@@ -55,7 +55,7 @@ def _train(args: argparse.Namespace) -> int:
         measured = train(TrainingRun(config, skeleton, folder, processes, args.quiet))
     finally:
         leave_processes()
-    if processes.leads:
+    if measured is not None:
         print(measured.as_text())
         print(f"weights, card and sheets: {folder}")
     return DONE

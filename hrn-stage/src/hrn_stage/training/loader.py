@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.preprocess import normalize, warp_person
@@ -18,21 +17,12 @@ from hrn_stage.training.targets import gaussian_heatmaps
 from pose_contract.errors import ImageError, StageError
 from pose_contract.skeletons import Skeleton
 from stage_kit.pictures.images import read_image
-from stage_kit.runs.workers import worker_count
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Which sample, and in which epoch: together with the seed it determines every random choice."""
-
-    epoch: int
-    index: int
-
+from stage_kit.training.loader import Batching, Draw, EpochSampler, Rows, batches
 
 Row = tuple[Tensor, Tensor, Tensor]
 
 
-class People(Dataset[Row | StageError]):
+class People(Rows[Row]):
     """Network input [3, H, W], target heatmaps [J, h, w] and weights [J] of a `Draw`."""
 
     def __init__(self, samples: Sequence[Sample], config: HrnConfig, skeleton: Skeleton, augmented: bool) -> None:
@@ -44,14 +34,8 @@ class People(Dataset[Row | StageError]):
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, draw: Draw) -> Row | StageError:
-        """A picture that cannot be read gives its error: one that is raised in a worker loses what it says."""
-        try:
-            return self._made(draw)
-        except StageError as error:
-            return error
-
-    def _made(self, draw: Draw) -> Row:
+    def make(self, draw: Draw) -> Row:
+        """Of one person, seen in a view of this draw's own."""
         sample, model, dataset = self._samples[draw.index], self._config.MODEL, self._config.DATASET
         rng = np.random.default_rng((self._config.TRAIN.SEED, draw.epoch, draw.index))
         view = random_view(sample, dataset, self._skeleton, rng) if self._augmented else plain_view(sample)
@@ -68,48 +52,19 @@ class People(Dataset[Row | StageError]):
         return torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(weights)
 
 
-class EpochSampler(Sampler[Draw]):
-    """The draws of one epoch after the other: shuffled by seed and epoch, dealt to `ranks` processes in turn."""
-
-    def __init__(self, length: int, seed: int, shuffled: bool, rank: int = 0, ranks: int = 1) -> None:
-        self._length = length
-        self._seed = seed
-        self._shuffled = shuffled
-        self._rank = rank
-        self._ranks = ranks
-        self.epoch = 0
-
-    def __iter__(self) -> Iterator[Draw]:
-        order = np.arange(self._length)
-        if self._shuffled:
-            np.random.default_rng((self._seed, self.epoch)).shuffle(order)
-        return (Draw(self.epoch, int(index)) for index in order[self._rank :: self._ranks][: len(self)])
-
-    def __len__(self) -> int:
-        return self._length // self._ranks
-
-
-def collate(rows: Sequence[Row | StageError]) -> Row | StageError:
-    """The rows as one batch, or the first error."""
-    made = [row for row in rows if not isinstance(row, StageError)]
-    if len(made) < len(rows):
-        return next(row for row in rows if isinstance(row, StageError))
-    inputs, targets, weights = (torch.stack(part) for part in zip(*made, strict=True))
+def join(rows: Sequence[Row]) -> Row:
+    """The rows as one batch."""
+    inputs, targets, weights = (torch.stack(part) for part in zip(*rows, strict=True))
     return inputs, targets, weights
 
 
-def batches(people: People, sampler: EpochSampler, config: HrnConfig) -> DataLoader[Row | StageError]:
-    """Batches of TRAIN.BATCH_SIZE_PER_GPU, made ahead by WORKERS processes, at most one per core.
+def people_batches(
+    people: People, epoch: int, config: HrnConfig, share: tuple[int, int]
+) -> DataLoader[Row | StageError]:
+    """Batches of TRAIN.BATCH_SIZE_PER_GPU of one epoch, made ahead by WORKERS processes, for one rank
+    of so many (`share`).
 
     A batch that cannot be made is its error.
     """
-    return DataLoader(
-        people,
-        batch_size=min(config.TRAIN.BATCH_SIZE_PER_GPU, len(sampler)),
-        sampler=sampler,
-        num_workers=min(config.WORKERS, worker_count(0)),
-        pin_memory=config.PIN_MEMORY and torch.cuda.is_available(),
-        drop_last=True,
-        persistent_workers=False,
-        collate_fn=collate,
-    )
+    sampler = EpochSampler(len(people), config.TRAIN.SEED, epoch, config.TRAIN.SHUFFLE, share)
+    return batches(people, sampler, join, Batching(config.TRAIN.BATCH_SIZE_PER_GPU, config.WORKERS, config.PIN_MEMORY))

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import copy
-import sys
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.evaluation import Measured, measure
 from hrn_stage.network import build_network
 from hrn_stage.training.datasets import read_samples
-from hrn_stage.training.loader import EpochSampler, People, batches
+from hrn_stage.training.loader import People, people_batches
 from hrn_stage.training.processes import Processes
 from hrn_stage.training.records import EpochRecords
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.schedule import learning_rate
-from hrn_stage.training.state import (
-    TrainingState,
-    load_backbone,
-    optimizer_of,
-    restore_state,
-    save_state,
-    save_weights,
-)
-from pose_contract.errors import ConfigError, StageError
+from hrn_stage.training.state import JUDGED_BY, load_backbone, optimizer_of, run_fingerprint
+from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.checkpoint import read_state_dict
+from stage_kit.training.average import average_of, decay_at, follow
+from stage_kit.training.coco import require_pycocotools
+from stage_kit.training.loader import made
+from stage_kit.training.log import epoch_bar
+from stage_kit.training.state import STATE, TrainingState, require_finite, resume, save_state, save_weights
 
-STATE, BEST, FINAL = "checkpoint.pth", "model_best.pth", "final_state.pth"
+BEST, FINAL = "model_best.pth", "final_state.pth"
 
 
 @dataclass(frozen=True)
@@ -48,47 +43,60 @@ class TrainingRun:
     quiet: bool = False
 
 
-def train(run: TrainingRun) -> Measured:
+def train(run: TrainingRun) -> Measured | None:
     """Trains until TRAIN.END_EPOCH; goes on from a saved state where AUTO_RESUME (or TRAIN.RESUME) says so.
 
     Writes checkpoint.pth after every epoch, model_best.pth when the score on TEST_SET has risen, final_state.pth and
     the model card at the end.
 
     Returns:
-        What the averaged weights reach on TEST_SET.
+        What the averaged weights reach on TEST_SET; None in a process that does not lead, which measures nothing.
 
     Raises:
-        ConfigError: labels or a state that do not fit; weights of MODEL.PRETRAINED that are not there.
+        ConfigError: labels or a state that do not fit; weights of MODEL.PRETRAINED that are not there; a loss that is
+            not a number any more.
     """
     config = run.config
-    torch.manual_seed(config.TRAIN.SEED)
-    cv2.setNumThreads(0)  # the workers are forks, which have the locks of OpenCV's threads but not the threads
+    if config.DATASET.DATASET.lower() == "coco":
+        require_pycocotools()
     training = read_samples(config, config.DATASET.TRAIN_SET)
     testing = read_samples(config, config.DATASET.TEST_SET)
-    state = _begin(run)
-    records = EpochRecords(run.folder, config, run.skeleton, run.processes.leads)
+    state = _begin(run, run_fingerprint(config, training, testing))
+    if not run.processes.leads:
+        while state.epoch < config.TRAIN.END_EPOCH:
+            _epoch(run, state, training)
+            state.epoch += 1
+            run.processes.wait()
+        return None
+    return _lead(run, state, training, testing)
+
+
+def _lead(run: TrainingRun, state: TrainingState, training: list[Sample], testing: list[Sample]) -> Measured:
+    """The epochs of the process that measures and writes, while the others wait for it."""
+    config = run.config
+    records = EpochRecords(run.folder, config, run.skeleton, state.epoch)
     measured: Measured | None = None
     while state.epoch < config.TRAIN.END_EPOCH:
         loss = _epoch(run, state, training)
         state.epoch += 1
-        if run.processes.leads:
-            measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
-            state.history.append({"epoch": state.epoch, "loss": loss, "score": measured.score})
-            if measured.score >= state.best:
-                save_weights(run.folder / BEST, state.average)
-            records.add(state, measured, testing)
-            save_state(run.folder / STATE, state)
+        measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
+        state.history.append({"epoch": state.epoch, "loss": loss, JUDGED_BY: measured.score})
+        if measured.score >= state.best:
+            save_weights(run.folder / BEST, state.average)
+        records.add(state, measured, testing)
+        save_state(run.folder / STATE, state)
         run.processes.wait()
     if measured is None:
         measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
-    if run.processes.leads:
-        save_weights(run.folder / FINAL, state.average, half=True)
-        records.finish(state, measured, len(training), len(testing))
+    save_weights(run.folder / FINAL, state.average, half=True)
+    records.finish(state, measured, len(training), len(testing))
     return measured
 
 
-def _begin(run: TrainingRun) -> TrainingState:
+def _begin(run: TrainingRun, fingerprint: str) -> TrainingState:
+    """The state that is gone on from, or a new one."""
     config = run.config
+    torch.manual_seed(config.TRAIN.SEED)
     network = build_network(config.MODEL)
     initialise(network, published=config.MODEL.INIT_WEIGHTS)
     if config.MODEL.PRETRAINED and config.MODEL.INIT_WEIGHTS:
@@ -98,11 +106,11 @@ def _begin(run: TrainingRun) -> TrainingState:
         parameters = {key: torch.from_numpy(value) for key, value in read_state_dict(path).items()}
         load_backbone(network, parameters, config.MODEL.EXTRA.PRETRAINED_LAYERS)
     network = network.to(run.processes.device).to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network).requires_grad_(False)
-    state = TrainingState(network, average, optimizer_of(network, config), config.TRAIN.BEGIN_EPOCH)
+    average, optimizer = average_of(network), optimizer_of(network, config)
+    state = TrainingState(network, average, optimizer, JUDGED_BY, fingerprint, config.TRAIN.BEGIN_EPOCH)
     saved = Path(config.TRAIN.CHECKPOINT) if config.TRAIN.CHECKPOINT else run.folder / STATE
-    if (config.AUTO_RESUME or config.TRAIN.RESUME) and saved.is_file():
-        restore_state(saved, state)
+    if config.AUTO_RESUME or config.TRAIN.RESUME:
+        resume(saved, state, "move it away, or set AUTO_RESUME false")
     return state
 
 
@@ -128,23 +136,16 @@ def initialise(network: nn.Module, published: bool = True) -> None:
 def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> float:
     """One pass over the training people; returns the mean loss."""
     config, processes = run.config, run.processes
-    sampler = EpochSampler(
-        len(training), config.TRAIN.SEED, config.TRAIN.SHUFFLE, rank=processes.rank, ranks=processes.count
-    )
-    sampler.epoch = state.epoch
-    loader = batches(People(training, config, run.skeleton, augmented=True), sampler, config)
+    share = (processes.rank, processes.count)
+    loader = people_batches(People(training, config, run.skeleton, augmented=True), state.epoch, config, share)
     network = state.network.train()
     if processes.count > 1:
         network = DistributedDataParallel(network)
     total = 0.0
-    shown = not run.quiet and processes.leads and sys.stderr.isatty()
-    with tqdm(loader, desc=f"epoch {state.epoch + 1}/{config.TRAIN.END_EPOCH}", disable=not shown) as bar:
-        for step, batch in enumerate(bar):
+    with epoch_bar(loader, state.epoch, config.TRAIN.END_EPOCH, processes.leads and not run.quiet) as bar:
+        for step, batch in enumerate(made(bar)):
             rate = learning_rate(config.TRAIN, state.epoch + step / len(loader))
-            for group in state.optimizer.param_groups:
-                group["lr"] = rate
-            if isinstance(batch, StageError):
-                raise batch
+            state.set_rate(rate)
             inputs, targets, weights = (part.to(processes.device, non_blocking=True) for part in batch)
             with torch.autocast(processes.device, torch.bfloat16, enabled=config.TRAIN.AMP == "bf16"):
                 heatmaps = network(inputs.contiguous(memory_format=torch.channels_last))
@@ -152,11 +153,12 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             state.optimizer.step()
-            steps = state.epoch * len(loader) + step
-            _follow(state.average, state.network, min(config.TRAIN.EMA, (steps + 1) / (steps + 10)))
+            follow(state.average, state.network, decay_at(state.steps, config.TRAIN.EMA), average_buffers=False)
+            state.steps += 1
             total += float(loss.detach())
             if config.PRINT_FREQ and step % config.PRINT_FREQ == 0:
                 bar.set_postfix(loss=f"{total / (step + 1):.2e}", lr=f"{rate:.1e}")
+    require_finite(processes.all_agree(math.isfinite(total)), "train anew with a smaller TRAIN.LR")
     return total / max(1, len(loader))
 
 
@@ -166,12 +168,3 @@ def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor | None) -> T
     if weights is not None:
         difference = difference * weights[:, :, None, None]
     return 0.5 * difference.square().mean()
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """The average takes a step of 1 - decay towards the network; decay 0 copies it."""
-    for old, new in zip(average.parameters(), network.parameters(), strict=True):
-        old.lerp_(new, 1 - decay)
-    for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(latest)

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import nn
 
 from hrn_stage.engines.torch import TorchEstimator
-from pose_contract.errors import UsageError
+from stage_kit.networks.device import torch_device
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class Processes:
         if self.count > 1:
             dist.barrier()
 
+    def all_agree(self, fact: bool) -> bool:
+        """Whether it is a fact in every process: what ends one of them ends all, instead of leaving some to wait."""
+        if self.count == 1:
+            return fact
+        flag = torch.tensor(float(fact), device=self.device)
+        dist.all_reduce(flag, op=dist.ReduceOp.MIN)
+        return bool(flag.item())
+
     def estimator(self, network: nn.Module) -> TorchEstimator:
         """The network as an engine, for measuring."""
         return TorchEstimator(network.eval(), self.device)
@@ -42,9 +50,7 @@ def join_processes(device: str) -> Processes:
     Raises:
         UsageError: cuda is asked for and not there.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: PyTorch sees no CUDA GPU here", "give --device cpu or auto")
-    chosen = "cuda" if torch.cuda.is_available() and device != "cpu" else "cpu"
+    chosen = torch_device(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return Processes(chosen)

@@ -1,35 +1,62 @@
-"""What a training run is at the end of an epoch: kept whole, so that a killed run goes on with the same curve."""
+"""What belongs to a training run of a pose network alone: optimizer, backbone, and what its result depends on."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hrn_stage.config import HrnConfig
-from pose_contract.errors import ConfigError, UsageError
-from pose_contract.storage import write_bytes
+from hrn_stage.training.samples import Sample
+from pose_contract.errors import UsageError
+from stage_kit.training.state import fingerprint_of
+from stage_kit.weights.published import sha256_of
+
+JUDGED_BY = "score"
+# What changes where and how long a run computes, not what comes out of it.
+FREE = {
+    "": (
+        "AUTO_RESUME",
+        "CUDNN",
+        "DATA_DIR",
+        "DEBUG",
+        "GPUS",
+        "LOG_DIR",
+        "OUTPUT_DIR",
+        "PIN_MEMORY",
+        "PRINT_FREQ",
+        "RANK",
+        "WORKERS",
+    ),
+    "DATASET": ("ANNOTS", "CUTS", "FINAL", "IMAGES"),
+    "TEST": ("BATCH_SIZE_PER_GPU", "MODEL_FILE"),
+    "TRAIN": ("CHECKPOINT", "END_EPOCH", "RESUME"),
+}
 
 
-@dataclass
-class TrainingState:
-    """Network, moving average of its weights, optimizer, and what each epoch so far has given."""
+def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequence[Sample]) -> str:
+    """Of all that a run's result depends on: options, labels and backbone by their content.
 
-    network: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    How long it is trained is left out: more epochs go on from fewer.
+    """
+    options = config.model_dump(mode="json")
+    for section, keys in FREE.items():
+        for key in keys:
+            (options[section] if section else options).pop(key)
+    backbone = Path(config.MODEL.PRETRAINED)
+    begun = sha256_of(backbone) if backbone.is_file() and config.MODEL.INIT_WEIGHTS else ""
+    labels = [part for sample in (*training, *testing) for part in _content_of(sample)]
+    return fingerprint_of(options, [begun.encode(), *labels])
 
-    @property
-    def best(self) -> float:
-        """The best score so far; -1 before the first epoch."""
-        return max((row["score"] for row in self.history), default=-1.0)
+
+def _content_of(sample: Sample) -> tuple[bytes, ...]:
+    numbers = np.concatenate([sample.center, sample.scale, sample.joints_xy.ravel()]).astype(np.float32)
+    more = f"{sample.image_id} {sample.area} {sample.head_length}".encode()
+    return os.fsencode(sample.image), numbers.tobytes(), sample.labelled.tobytes(), more
 
 
 def optimizer_of(network: nn.Module, config: HrnConfig) -> torch.optim.Optimizer:
@@ -43,51 +70,6 @@ def optimizer_of(network: nn.Module, config: HrnConfig) -> torch.optim.Optimizer
     if train.OPTIMIZER == "adamw":
         return torch.optim.AdamW(parameters, lr=train.LR, weight_decay=train.WD)
     return torch.optim.Adam(parameters, lr=train.LR)
-
-
-def save_state(path: Path, state: TrainingState) -> None:
-    """Writes the state atomically. Raises WorkspaceError where it cannot be written."""
-    _save(
-        path,
-        {
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "epoch": state.epoch,
-            "history": state.history,
-        },
-    )
-
-
-def save_weights(path: Path, network: nn.Module, half: bool = False) -> None:
-    """Writes a bare state dict under the published names, atomically; `half` in half precision."""
-    tensors = {
-        name: value.half() if half and value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    _save(path, tensors)
-
-
-def _save(path: Path, content: Mapping[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save(dict(content), buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def restore_state(path: Path, state: TrainingState) -> None:
-    """Goes on from a saved state. Raises ConfigError where it belongs to another network or optimizer."""
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        state.network.load_state_dict(saved["network"], strict=True)
-        state.average.load_state_dict(saved["average"], strict=True)
-        if saved["optimizer"]["param_groups"][0].keys() != state.optimizer.state_dict()["param_groups"][0].keys():
-            raise ValueError("it was made with another TRAIN.OPTIMIZER")
-        state.optimizer.load_state_dict(saved["optimizer"])
-        state.epoch, state.history = saved["epoch"], saved["history"]
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
-        reason = f"{path} is the state of another training run: {str(error).splitlines()[0]}"
-        raise ConfigError(reason, "move it away, or set AUTO_RESUME false") from None
 
 
 def load_backbone(network: nn.Module, parameters: Mapping[str, Tensor], layers: tuple[str, ...]) -> int:

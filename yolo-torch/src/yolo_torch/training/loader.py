@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from pose_contract.errors import StageError
-from stage_kit.runs.workers import worker_count
+from stage_kit.training.loader import Batching, Draw, EpochSampler, Rows, batches
 from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_torch.training.augment import Augmentation, Labelled, training_picture, without_crowds
 
@@ -21,16 +21,8 @@ MOSAIC = 4
 Row = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Which picture, in which epoch: together with the seed it determines every random choice."""
-
-    epoch: int
-    index: int
-
-
 @dataclass
-class Pictures(Dataset[Row | StageError]):
+class Pictures(Rows[Row]):
     """Network input [3, S, S] and boxes [K, 6] for the loss: 0, class 0, centre x, y, width, height in parts of S.
 
     `hold` keeps decoded pictures, no larger than the network sees them, in memory: call `fill` before workers start.
@@ -49,14 +41,8 @@ class Pictures(Dataset[Row | StageError]):
     def __len__(self) -> int:
         return len(self.labelled)
 
-    def __getitem__(self, draw: Draw) -> Row | StageError:
-        """A picture that cannot be read gives its error: one that is raised in a worker loses what it says."""
-        try:
-            return self._made(draw)
-        except StageError as error:
-            return error
-
-    def _made(self, draw: Draw) -> Row:
+    def make(self, draw: Draw) -> Row:
+        """Of one picture or of four."""
         rng = np.random.default_rng((self.seed, draw.epoch, draw.index))
         mosaic = rng.random() < self.augmentation.mosaic
         others = rng.integers(len(self.labelled), size=MOSAIC - 1 if mosaic else 0).tolist()
@@ -83,42 +69,14 @@ def loss_targets(boxes_xyxy: NDArray[np.float64], size: int) -> NDArray[np.float
     return np.asarray(rows, np.float32)
 
 
-def collate(rows: Sequence[Row | StageError]) -> Row | StageError:
-    """Inputs [N, 3, S, S] and the boxes of all, [K, 6], whose column 0 says which picture; or the first error."""
-    inputs, boxes = [], []
-    for number, row in enumerate(rows):
-        if isinstance(row, StageError):
-            return row
-        row[1][:, 0] = number
-        inputs.append(row[0])
-        boxes.append(row[1])
-    return torch.stack(inputs), torch.cat(boxes)
+def join(rows: Sequence[Row]) -> Row:
+    """Inputs [N, 3, S, S] and the boxes of all, [K, 6], whose column 0 says which picture."""
+    for number, (_, boxes) in enumerate(rows):
+        boxes[:, 0] = number
+    return torch.stack([inputs for inputs, _ in rows]), torch.cat([boxes for _, boxes in rows])
 
 
-class EpochSampler(Sampler[Draw]):
-    """The draws of one epoch, shuffled by seed and epoch."""
-
-    def __init__(self, length: int, seed: int, epoch: int) -> None:
-        self._length = length
-        self._seed = seed
-        self._epoch = epoch
-
-    def __iter__(self) -> Iterator[Draw]:
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._length)
-        return (Draw(self._epoch, int(index)) for index in order)
-
-    def __len__(self) -> int:
-        return self._length
-
-
-def batches(pictures: Pictures, epoch: int, batch_size: int, workers: int) -> DataLoader[Row | StageError]:
+def picture_batches(pictures: Pictures, epoch: int, batch_size: int, workers: int) -> DataLoader[Row | StageError]:
     """The batches of one epoch, made ahead by `workers` processes; a batch that cannot be made is its error."""
-    return DataLoader(
-        pictures,
-        batch_size=min(batch_size, len(pictures)),
-        sampler=EpochSampler(len(pictures), pictures.seed, epoch),
-        num_workers=min(workers, worker_count(0)),
-        collate_fn=collate,
-        drop_last=True,
-        pin_memory=torch.cuda.is_available(),
-    )
+    sampler = EpochSampler(len(pictures), pictures.seed, epoch)
+    return batches(pictures, sampler, join, Batching(batch_size, workers))

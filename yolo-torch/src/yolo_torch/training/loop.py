@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import sys
 from typing import Any
 
-import cv2
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from pose_contract.errors import ConfigError, StageError, UsageError
+from pose_contract.errors import ConfigError
+from stage_kit.networks.device import torch_device
+from stage_kit.training.average import average_of, decay_at, follow
+from stage_kit.training.coco import require_pycocotools
+from stage_kit.training.loader import made
+from stage_kit.training.log import epoch_bar
+from stage_kit.training.state import STATE, TrainingState, require_finite, resume, save_state
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.engines.refusals import torch_refusal
-from yolo_stage.evaluation import Measured, measure, require_pycocotools
+from yolo_stage.evaluation import Measured, measure
 from yolo_stage.labels import read_labels
 from yolo_torch.torch_engine import TorchDetector, build_model, load_weights
-from yolo_torch.training.loader import Pictures, batches
+from yolo_torch.training.loader import Pictures, picture_batches
 from yolo_torch.training.options import TrainOptions
 from yolo_torch.training.records import EpochRecords
-from yolo_torch.training.state import (
-    TrainingState,
-    fingerprint_of,
-    resume,
-    save_state,
-    write_darknet_weights,
-)
+from yolo_torch.training.state import JUDGED_BY, measured_of, run_fingerprint, write_darknet_weights
 
 WARM_UP = 0.5  # epochs
 LEAST_RATE = 0.01  # of the learning rate, at the end
@@ -55,19 +51,8 @@ def train(options: TrainOptions) -> Measured:
     person = person_class(network, None)
     training = read_labels(options.train, options.images, person)
     testing = read_labels(options.valid, options.images, person)
-    device = _device(options.device)
-    torch.manual_seed(options.seed)
-    cv2.setNumThreads(0)  # the workers are forks, which have the locks of OpenCV's threads but not the threads
-    model = build_model(network)
-    _initialise(model)
-    if options.pretrained_weights is not None:
-        load_weights(model, network, options.pretrained_weights)
-    model = _channels_last(model.to(device))
-    average = copy.deepcopy(model).requires_grad_(False)
-    state = TrainingState(
-        model, average, _optimizer(model, options), fingerprint_of(options, network, training, testing)
-    )
-    resume(options, state)
+    device = torch_device(options.device)
+    state = _begin(options, network, run_fingerprint(options, network, training, testing), device)
     pictures = Pictures(training, network.input_size, options.augmentation, options.seed)
     if options.hold:
         pictures.fill()
@@ -81,9 +66,23 @@ def train(options: TrainOptions) -> Measured:
             state.kept = {"epoch": state.epoch, **measured.as_json()}
             write_darknet_weights(options.output / f"{options.model_def.stem}.weights", state.average)
         records.add(measured, testing, _detector(state, network, person, device))
-        save_state(options, state)
+        save_state(options.output / STATE, state)
     records.finish(len(training), len(testing))
-    return state.kept_measured
+    return measured_of(state)
+
+
+def _begin(options: TrainOptions, network: DarknetNetwork, fingerprint: str, device: str) -> TrainingState:
+    """The state that lies in `output`, or a new one."""
+    torch.manual_seed(options.seed)
+    model = build_model(network)
+    _initialise(model)
+    if options.pretrained_weights is not None:
+        load_weights(model, network, options.pretrained_weights)
+    model = _channels_last(model.to(device))
+    state = TrainingState(model, average_of(model), _optimizer(model, options), JUDGED_BY, fingerprint)
+    if not options.overwrite:
+        resume(options.output / STATE, state, "choose another --output, or start anew with --overwrite")
+    return state
 
 
 def _network(options: TrainOptions) -> DarknetNetwork:
@@ -97,12 +96,6 @@ def _network(options: TrainOptions) -> DarknetNetwork:
         reason = f"{network.name}: expected one class and {ANCHORS} anchors per [yolo]"
         raise ConfigError(reason, "set classes=1, three mask values, and filters=18 before each [yolo]")
     return network
-
-
-def _device(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda, but torch sees no CUDA device here", "use --device cpu, or auto")
-    return "cuda" if torch.cuda.is_available() and device != "cpu" else "cpu"
 
 
 def _channels_last(model: Any) -> Any:
@@ -146,18 +139,13 @@ def _epoch(state: TrainingState, pictures: Pictures, options: TrainOptions, devi
     """One pass over the training pictures; returns the mean losses."""
     from pytorchyolo.utils.loss import compute_loss  # type: ignore[import-untyped]
 
-    loader = batches(pictures, state.epoch, options.batch_size, options.workers)
-    model = state.model.train()
+    loader = picture_batches(pictures, state.epoch, options.batch_size, options.workers)
+    model = state.network.train()
     total = torch.zeros(3)
-    shown = not options.quiet and sys.stderr.isatty()
-    with tqdm(loader, desc=f"epoch {state.epoch + 1}/{options.epochs}", disable=not shown) as bar:
-        for step, batch in enumerate(bar):
-            if isinstance(batch, StageError):
-                raise batch
-            inputs, targets = batch
+    with epoch_bar(loader, state.epoch, options.epochs, not options.quiet) as bar:
+        for step, (inputs, targets) in enumerate(made(bar)):
             rate = learning_rate(options, state.epoch + step / len(loader))
-            for group in state.optimizer.param_groups:
-                group["lr"] = rate
+            state.set_rate(rate)
             inputs = inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
             with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
                 heads = model(inputs)
@@ -166,26 +154,13 @@ def _epoch(state: TrainingState, pictures: Pictures, options: TrainOptions, devi
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 10.0)
             state.optimizer.step()
-            _follow(state.average, model, min(options.average, (state.steps + 1) / (state.steps + 10)))
+            follow(state.average, model, decay_at(state.steps, options.average), average_buffers=True)
             state.steps += 1
             total += parts[[0, 1, 3]].cpu()
             bar.set_postfix(loss=f"{float(total[2]) / (step + 1):.4f}", lr=f"{rate:.1e}")
-    if not torch.isfinite(total).all():
-        raise ConfigError("the loss is not a number any more", "train anew with a smaller --learning_rate")
+    require_finite(bool(torch.isfinite(total).all()), "train anew with a smaller --learning_rate")
     box, objectness, whole = (total / max(1, len(loader))).tolist()
     return {"loss": whole, "box_loss": box, "objectness_loss": objectness}
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """The average takes a step of 1 - decay towards the model; it follows quickly at first."""
-    for old, new in zip(average.parameters(), model.parameters(), strict=True):
-        old.lerp_(new, 1 - decay)
-    for kept, latest in zip(average.buffers(), model.buffers(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(latest, 1 - decay)
-        else:
-            kept.copy_(latest)
 
 
 def _detector(state: TrainingState, network: DarknetNetwork, person: int, device: str) -> TorchDetector:

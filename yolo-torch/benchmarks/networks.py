@@ -2,7 +2,7 @@
 
 Or made-up weights of YOLOv3 that find nobody, for runs of the whole stage: python networks.py OUT.weights
 
-Run by `make bench`, in yolo-stage's environment, with benchmarks/ on PYTHONPATH. Speed does not depend on what the
+Run by `make bench`, with benchmarks/ on PYTHONPATH. Speed does not depend on what the
 parameters are: YOLOv3's are made up here, of the size of the published ones.
 """
 
@@ -27,7 +27,7 @@ from yolo_stage.engines import opencv, openvino
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.loading import Loading
 from yolo_stage.model_files import LITE, MODELS
-from yolo_torch import torch_engine as by_torch
+from yolo_torch import torch_engine
 
 MANY = 8
 NOBODY = -20.0  # the heads' biases
@@ -71,7 +71,7 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
 
     found = []
     if torch_refusal(network) is None:
-        detector = by_torch.load_detector(Loading(network, weights, 0, "cpu"))
+        detector = torch_engine.load_detector(Loading(network, weights, 0, "cpu"))
         found += [eager(network, weights, images[:1]), eager(network, weights, images)]
         found += [candidate(detector, 1), candidate(detector, MANY)]
     found.append(candidate(opencv.load_detector(Loading(network, weights, 0, "cpu")), 1))
@@ -85,8 +85,8 @@ def candidates(network: DarknetNetwork, weights: Path, precisions: Sequence[Prec
 
 def eager(network: DarknetNetwork, weights: Path, images: NDArray[np.float32]) -> Candidate:
     """pytorchyolo's own network; its detect.py runs it on one image at a time."""
-    model = by_torch.build_model(network)
-    by_torch.load_weights(model, network, weights)
+    model = torch_engine.build_model(network)
+    torch_engine.load_weights(model, network, weights)
     model.eval()
 
     def run() -> object:
