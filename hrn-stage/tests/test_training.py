@@ -20,14 +20,15 @@ from fakes import marked_person, write_photo
 
 from hrn_stage.cli import main
 from hrn_stage.config import read_config
-from hrn_stage.config_keys import ModelConfig, TrainConfig
+from hrn_stage.config_keys import LossConfig, ModelConfig, TrainConfig
 from hrn_stage.network import build_network
-from hrn_stage.training.loop import TrainingRun, heatmap_loss, initialise, train
+from hrn_stage.training.loop import TrainingRun, initialise, train
+from hrn_stage.training.losses import heatmap_loss, joint_weights, training_loss
 from hrn_stage.training.processes import Processes
 from hrn_stage.training.schedule import learning_rate
 from hrn_stage.training.state import load_backbone
 from pose_contract.errors import UsageError
-from pose_contract.skeletons import LSP14
+from pose_contract.skeletons import COCO17, LSP14
 from pose_contract.workspace import Workspace
 
 PEOPLE = 32
@@ -234,6 +235,20 @@ def test_a_joint_without_weight_costs_nothing() -> None:
     heatmaps, targets = torch.ones(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
     assert heatmap_loss(heatmaps, targets, None) == 0.5
     assert heatmap_loss(heatmaps, targets, torch.tensor([[1.0, 0.0]])) == 0.25
+
+
+def test_only_the_hardest_joints_of_a_person_count() -> None:
+    heatmaps, targets = torch.tensor([1.0, 3.0, 2.0]).view(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
+    assert training_loss(heatmaps, targets, torch.ones(1, 3), LossConfig()) == pytest.approx(14 / 6)
+    hardest = LossConfig(USE_OHKM=True, TOPK=2)
+    assert training_loss(heatmaps, targets, torch.ones(1, 3), hardest) == pytest.approx((4.5 + 2) / 2)
+    assert training_loss(heatmaps, targets, torch.tensor([[1.0, 0, 1]]), hardest) == pytest.approx((2 + 0.5) / 2)
+
+
+def test_joints_farther_out_weigh_more_where_asked_for() -> None:
+    assert joint_weights(LossConfig(), COCO17).tolist() == [1] * 17
+    weights = joint_weights(LossConfig(USE_DIFFERENT_JOINTS_WEIGHT=True), COCO17)
+    assert weights.tolist() == pytest.approx([1] * 7 + [1.2, 1.2, 1.5, 1.5, 1, 1, 1.2, 1.2, 1.5, 1.5])
 
 
 def test_a_backbone_gives_what_fits(tiny_model: ModelConfig) -> None:

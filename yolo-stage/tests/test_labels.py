@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from pose_contract.errors import ConfigError
-from yolo_stage.labels import LabelledPicture, read_labels, read_picture
+from pose_contract.records import Box, ImageAnnot, MadeBy, Person
+from pose_contract.storage import write_record
+from yolo_stage.labels import LabelledPicture, read_labels, read_picture, read_sets
 
 ONE = '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], "annotations": [%s]}'
 
@@ -162,3 +164,41 @@ def test_a_picture_of_another_size_than_labelled(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ConfigError, match=r"a\.jpg"):
         read_picture(labelled)
+
+
+def corrected_workspace(root: Path, photos: int) -> Path:
+    """Photos 0, 1, …; nobody is on the first, the fourth is not corrected."""
+    person = Person(index=0, score=1, box=Box(x1=2, y1=3, x2=30, y2=60))
+    made_by = MadeBy(stage="yolo-stage", results=1, model="m", weights_sha256="0" * 64, options={})
+    for number in range(photos):
+        save(root / f"images/{number}.jpg", (60, 50))
+        annot = ImageAnnot(
+            image=f"images/{number}.jpg", image_sha256="0" * 64, width=60, height=50, corrected=number != 3,
+            people=(person,) if number else (), made_by=made_by,
+        )  # fmt: skip
+        write_record(root / f"annots/{number}.json", annot)
+    return root
+
+
+def test_corrected_annots_of_a_workspace_are_labels(tmp_path: Path) -> None:
+    (tmp_path / "annots").mkdir()
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ConfigError, match="no corrected annots"):
+        read_labels(tmp_path, None, 0)
+    nobody, one, *_ = found = read_labels(corrected_workspace(tmp_path, 12), None, 0)
+    assert len(found) == 11 and "3.jpg" not in {picture.image.name for picture in found}
+    assert nobody.people.shape == (0, 4) and nobody.size_wh == (60, 50)
+    assert one.people.tolist() == [[2, 3, 30, 50]], "clipped to the photo"
+    assert read_picture(one).shape == (50, 60, 3)
+
+
+def test_one_workspace_for_both_is_split_by_photo(tmp_path: Path) -> None:
+    both = corrected_workspace(tmp_path / "both", 12)
+    for valid in (None, both):
+        training, testing = read_sets((both, valid), None, 0, seed=1)
+        assert len(training) == 8 and len(testing) == 3
+        assert not {picture.image for picture in training} & {picture.image for picture in testing}
+    other = corrected_workspace(tmp_path / "other", 2)
+    assert [len(part) for part in read_sets((both, other), None, 0, seed=1)] == [11, 2]
+    with pytest.raises(ConfigError, match="one part has to train"):
+        read_sets((corrected_workspace(tmp_path / "one", 1), None), None, 0, seed=1)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from yolo_stage.labels import LabelledPicture, read_labels
 from yolo_stage.loading import Loading
 from yolo_torch import torch_engine
 from yolo_torch.training.augment import Augmentation
+from yolo_torch.training.command import parser, with_what_follows
 from yolo_torch.training.loader import Pictures, loss_targets, picture_batches
 from yolo_torch.training.loop import learning_rate, train
 from yolo_torch.training.options import TrainOptions
@@ -351,3 +353,23 @@ def test_evaluate_command(cfg: Path, pictures: Path, tmp_path: Path, capsys: pyt
 def test_training_needs_nothing_until_it_is_asked_for() -> None:
     code = "import sys, yolo_stage.cli; assert not any(name.startswith('yolo_torch.training') for name in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_fine_tuning_begins_at_a_low_rate(tmp_path: Path) -> None:
+    def flags(*given: str) -> dict[str, Any]:
+        common = ["--output", str(tmp_path), "--train", str(tmp_path)]
+        return with_what_follows(vars(parser().parse_args([*common, *given])))
+
+    network, labels = ["--model_def", "a.cfg"], ["--valid", "b.json"]
+    assert flags(*network, *labels)["learning_rate"] == 0.002
+    assert flags(*network, *labels, "--pretrained_weights", "a.weights")["learning_rate"] == 0.0002
+    lite = flags("--weights", "lite", *labels)
+    assert lite["learning_rate"] == 0.0002 and lite["model_def"].is_file() and lite["pretrained_weights"].is_file()
+    assert flags("--weights", "lite", *labels, "--learning_rate", "0.5")["learning_rate"] == 0.5
+    for wrong, said in ((labels, "no network"), (network, "nothing to measure on"),
+                        ([*network, *labels, "--weights", "lite"], "of its own")):  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            flags(*wrong)
+    for folder in ("images", "annots"):
+        (tmp_path / folder).mkdir()
+    assert flags(*network)["valid"] == tmp_path

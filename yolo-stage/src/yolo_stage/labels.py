@@ -16,9 +16,13 @@ from pose_contract.errors import ConfigError, ImageError
 from pose_contract.names import is_image_name
 from stage_kit.pictures.boxes import valid_boxes
 from stage_kit.pictures.images import FORMATS, decode_image
+from stage_kit.training.split import measured_photos
+from yolo_stage.corrected import is_workspace, read_corrected
 
 PERSON = "person"
-LABELS_HELP = "COCO's .json, a .txt list of pictures, or a folder of pictures with Darknet's labels"
+LABELS_HELP = (
+    "COCO's .json, a .txt list or a folder of pictures with Darknet's labels, or a workspace (corrected annots)"
+)
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,19 @@ def read_labels(source: Path, images: Path | None, person_class: int) -> list[La
         source: a .json in COCO's format; or a .txt with one picture path a line, or a folder of pictures, both with
             Darknet's labels: `class x y w h` a line, relative to the picture, in a .txt of the picture's name beside
             it or in `labels/` where the picture lies in `images/`. A picture without a .txt has nobody in it.
+            Or a workspace, whose corrected annots count.
         images: where COCO's pictures lie (default: `images/` beside the JSON, else beside it).
         person_class: the class that is a person in Darknet's labels; COCO's is found by its name.
 
     Raises:
         ConfigError: nothing there, labels that are damaged, or no pictures.
     """
-    if source.is_dir() or source.suffix.lower() == ".txt":
+    if is_workspace(source):
+        corrected = read_corrected(source)
+        pictures = [_labelled(path, size, boxes, np.zeros(len(boxes), bool)) for path, size, boxes in corrected]
+        if not pictures:
+            raise ConfigError(f"{source} has no corrected annots", "correct boxes in annots/, and say corrected: true")
+    elif source.is_dir() or source.suffix.lower() == ".txt":
         pictures = list(_read_darknet(source, person_class))
     elif source.suffix.lower() == ".json":
         pictures = list(_read_coco(source, images))
@@ -65,6 +75,27 @@ def read_labels(source: Path, images: Path | None, person_class: int) -> list[La
     if not pictures:
         raise ConfigError(f"{source} names no pictures", "check the labels")
     return pictures
+
+
+def read_sets(
+    sources: tuple[Path, Path | None], images: Path | None, person_class: int, seed: int
+) -> tuple[list[LabelledPicture], list[LabelledPicture]]:
+    """The pictures that train and those that measure; one workspace for both is split by photo, by the seed.
+
+    Raises:
+        ConfigError: as `read_labels`; a workspace with one corrected picture.
+    """
+    train, valid = sources
+    training = read_labels(train, images, person_class)
+    if valid is not None and valid.resolve() != train.resolve():
+        return training, read_labels(valid, images, person_class)
+    if not is_workspace(train):
+        return training, training
+    held = measured_photos((picture.image.as_posix() for picture in training), seed)
+    parts: tuple[list[LabelledPicture], list[LabelledPicture]] = ([], [])
+    for picture in training:
+        parts[picture.image.as_posix() in held].append(picture)
+    return parts
 
 
 def _read_coco(source: Path, images: Path | None) -> Iterator[LabelledPicture]:

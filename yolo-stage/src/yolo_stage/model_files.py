@@ -114,7 +114,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
         cfg = options.model_def or _cfg_for(weights)
         return cfg, weights, f"weights {weights}"
     if options.weights == "lite":
-        return *_lite_files(), EMBEDDED
+        return *lite_files(), EMBEDDED
     cfg = options.model_def or MODELS / f"{DEFAULT_MODEL}.cfg"
     name = f"{cfg.stem}.weights"
     beside = (cfg.with_suffix(".weights"),) if options.model_def else ()
@@ -123,7 +123,7 @@ def find_model_files(options: ModelOptions) -> tuple[Path, Path, str]:
     if found is not None:
         return cfg, found, f"weights {found}"
     if options.weights == "auto" and options.model_def is None and LITE.is_dir():
-        return *_lite_files(), EMBEDDED
+        return *lite_files(), EMBEDDED
     raise missing_weights_error(name, places)
 
 
@@ -134,7 +134,8 @@ def _cfg_for(weights: Path) -> Path:
     return next(path for path in candidates if path.is_file())
 
 
-def _lite_files() -> tuple[Path, Path]:
+def lite_files() -> tuple[Path, Path]:
+    """Cfg and weights of the embedded network. Raises ConfigError where this version carries none."""
     for cfg in sorted(LITE.glob("*.cfg")):
         return cfg, cfg.with_suffix(".weights")
     raise ConfigError("this version carries no embedded lite weights", "fetch the published ones: make weights")

@@ -26,8 +26,12 @@ def parser(command: str) -> FlagParser:
     result.add_argument("--cfg", type=Path, required=True, metavar="YAML", help="HRNet experiment file")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     if command == "train":
+        begun = "fine-tune the YAML's own weights, or the embedded ones (default: MODEL.PRETRAINED as a backbone)"
+        result.add_argument("--weights", choices=("published", "lite"), help=begun)
         result.add_argument("--quiet", action="store_true", help="no progress bar")
     else:
+        measured = "the YAML's own, or the embedded ones (default: published)"
+        result.add_argument("--weights", choices=("published", "lite"), default="published", help=measured)
         result.add_argument("--predictions", type=Path, metavar="FILE", help="measure these instead of the network")
         result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
         result.add_argument("--engine", choices=("auto", "openvino", "torch"), default="auto", help="(default: auto)")
@@ -44,10 +48,13 @@ def _train(args: argparse.Namespace) -> int:
     from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
+    from hrn_stage.training.begin import fine_tuning
     from hrn_stage.training.loop import TrainingRun, train
     from hrn_stage.training.processes import join_processes, leave_processes
 
     config = read_config(args.cfg, args.opts)
+    if args.weights is not None:
+        config = fine_tuning(config, args.cfg, args.weights, args.opts)
     skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
     folder = Path(config.OUTPUT_DIR or "output", config.DATASET.DATASET, config.MODEL.NAME, args.cfg.stem)
     processes = join_processes(args.device)
@@ -66,17 +73,21 @@ def _evaluate(args: argparse.Namespace) -> int:
     from hrn_stage.data_set_skeleton import skeleton_for
     from hrn_stage.evaluation import judge, predict, read_predictions, sample_inputs
     from hrn_stage.model_files import plan_estimator
-    from hrn_stage.training.datasets import read_samples
+    from hrn_stage.training.begin import measured_network
+    from hrn_stage.training.refusals import require_known_labels
+    from hrn_stage.training.sets import read_measured, require_pictures
     from pose_contract.storage import write_bytes
     from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
-    config = read_config(args.cfg, args.opts)
+    config = measured_network(read_config(args.cfg, args.opts), args.weights)
+    require_known_labels(config)
     skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
-    samples = read_samples(config, config.DATASET.TEST_SET)
+    samples = read_measured(config)
     if args.predictions is not None:
         predictions = read_predictions(args.predictions, len(samples), len(skeleton.keypoints))
     else:
+        require_pictures(samples, config.DATASET.ROOT)
         plan = plan_estimator(config, args.cfg, "published", args.device, args.engine, args.precision)
         predictions = predict(samples, plan.load(lambda: sample_inputs(samples, config)), config, skeleton)
     measured = judge(samples, predictions, config, skeleton)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +54,18 @@ def read_samples(config: HrnConfig, subset: str) -> list[Sample]:
     return samples
 
 
+@contextmanager
+def _record(path: Path, number: int | None = None) -> Iterator[None]:
+    """Names the label file, and the person by its place in it, where a label is not what it should be."""
+    where = f"{path}" if number is None else f"{path}, person {number} (from 0)"
+    try:
+        yield
+    except KeyError as error:
+        raise ConfigError(f"{where}: lacks {error.args[0]}", "export the labels again") from None
+    except (TypeError, ValueError, IndexError, AttributeError, EOFError, OSError, BadZipFile, zlib.error) as error:
+        raise ConfigError(f"{where}: cannot be read: {error}", "export the labels again") from None
+
+
 def _label_file(config: HrnConfig, *names: str) -> Path:
     path = next((Path(config.DATASET.ROOT, name) for name in names if Path(config.DATASET.ROOT, name).is_file()), None)
     if path is None:
@@ -74,20 +89,23 @@ def _read_mpii(config: HrnConfig, subset: str) -> list[Sample]:
     people = _read_json(path)
     heads = _mpii_head_lengths(path.with_name(f"gt_{subset}.mat"), len(people))
     samples = []
-    for person, head_length in zip(people, heads, strict=True):
-        center, scale = np.array(person["center"], np.float32), np.float32(person["scale"])
-        if center[0] != -1:
-            # The published code shifts the centre down and adds a quarter of context, so that no limb is cut off.
-            center[1] += 15 * scale
-            scale *= np.float32(1.25)
-        labelled = np.array(person["joints_vis"], bool)
-        joints = np.array(person["joints"], np.float32) - 1
-        joints[~labelled] = 0
-        aspect = config.MODEL.IMAGE_SIZE[1] / config.MODEL.IMAGE_SIZE[0]
-        seen = np.array([scale, scale * aspect], np.float32)
-        image = folder / person["image"]
-        samples.append(Sample(image, center - 1, seen, joints, labelled, head_length=head_length))
+    for number, (person, head_length) in enumerate(zip(people, heads, strict=True)):
+        with _record(path, number):
+            samples.append(_mpii_person(person, folder, config.MODEL.IMAGE_SIZE, head_length))
     return samples
+
+
+def _mpii_person(person: Any, folder: Path, input_wh: tuple[int, int], head_length: float | None) -> Sample:
+    center, scale = np.array(person["center"], np.float32), np.float32(person["scale"])
+    if center[0] != -1:
+        # The published code shifts the centre down and adds a quarter of context, so that no limb is cut off.
+        center[1] += 15 * scale
+        scale *= np.float32(1.25)
+    labelled = np.array(person["joints_vis"], bool)
+    joints = np.array(person["joints"], np.float32).reshape(len(labelled), 2) - 1
+    joints[~labelled] = 0
+    seen = np.array([scale, scale * (input_wh[1] / input_wh[0])], np.float32)
+    return Sample(folder / person["image"], center - 1, seen, joints, labelled, head_length=head_length)
 
 
 def _mpii_head_lengths(path: Path, people: int) -> list[float | None]:
@@ -108,25 +126,31 @@ def _read_coco(config: HrnConfig, subset: str) -> list[Sample]:
     """COCO's keypoint JSON; people without labelled keypoints, crowds, and boxes without area are left out."""
     path = coco_label_file(config, subset)
     labels = _read_json(path)
-    images = {image["id"]: image for image in labels["images"]}
+    with _record(path):
+        images = {image["id"]: image for image in labels["images"]}
+        people = list(labels["annotations"])
     folders = [Path(config.DATASET.ROOT, name) for name in (f"images/{subset}", "images", subset)]
     folder = next((candidate for candidate in folders if candidate.is_dir()), path.parent)
     samples = []
-    for person in labels["annotations"]:
-        image = images[person["image_id"]]
-        box = _box_in_image(person["bbox"], image["width"], image["height"])
-        if person.get("iscrowd") or not person.get("num_keypoints") or box is None:
-            continue
-        points = np.array(person["keypoints"], np.float32).reshape(-1, 3)
-        labelled = points[:, 2] > 0
-        points[~labelled] = 0
-        center, scale = center_and_scale(box, config.MODEL.IMAGE_SIZE)
-        samples.append(
-            Sample(
-                folder / image["file_name"], center, scale, points[:, :2], labelled, image["id"], float(person["area"])
-            )
-        )
+    for number, person in enumerate(people):
+        with _record(path, number):
+            sample = _coco_person(person, images[person["image_id"]], folder, config.MODEL.IMAGE_SIZE)
+        if sample is not None:
+            samples.append(sample)
     return samples
+
+
+def _coco_person(person: Any, image: Any, folder: Path, input_wh: tuple[int, int]) -> Sample | None:
+    box = _box_in_image(person["bbox"], image["width"], image["height"])
+    if person.get("iscrowd") or not person.get("num_keypoints") or box is None:
+        return None
+    points = np.array(person["keypoints"], np.float32).reshape(-1, 3)
+    labelled = points[:, 2] > 0
+    points[~labelled] = 0
+    center, scale = center_and_scale(box, input_wh)
+    return Sample(
+        folder / image["file_name"], center, scale, points[:, :2], labelled, image["id"], float(person["area"])
+    )
 
 
 def coco_label_file(config: HrnConfig, subset: str) -> Path:
@@ -145,8 +169,8 @@ def _box_in_image(box_xywh: list[float], width: int, height: int) -> tuple[float
 def _read_lsp(config: HrnConfig, subset: str) -> list[Sample]:
     """`files` and `joints` [N, 14, 3] (x, y, labelled) of an npz; the pictures lie beside it or in the root."""
     path = _label_file(config, f"{subset}.npz", f"lspet-{subset}.npz")
-    with np.load(path, allow_pickle=False) as arrays:
-        files, joints = arrays["files"], arrays["joints"].astype(np.float32)
+    with _record(path), np.load(path, allow_pickle=False) as arrays:
+        files, joints = arrays["files"], arrays["joints"].astype(np.float32).reshape(-1, len(LSP14.keypoints), 3)
     if len(MPII16.keypoints) == config.MODEL.NUM_JOINTS:
         joints = mpii_from_lsp(joints)
     samples = []

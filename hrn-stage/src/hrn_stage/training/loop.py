@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.evaluation import Measured, measure
 from hrn_stage.network import build_network
-from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.loader import People, people_batches
+from hrn_stage.training.losses import joint_weights, training_loss
 from hrn_stage.training.processes import Processes
 from hrn_stage.training.records import EpochRecords
+from hrn_stage.training.refusals import require_trainable
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.schedule import learning_rate
+from hrn_stage.training.sets import read_sets
 from hrn_stage.training.state import JUDGED_BY, load_backbone, optimizer_of, run_fingerprint
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
@@ -59,8 +61,8 @@ def train(run: TrainingRun) -> Measured | None:
     config = run.config
     if config.DATASET.DATASET.lower() == "coco":
         require_pycocotools()
-    training = read_samples(config, config.DATASET.TRAIN_SET)
-    testing = read_samples(config, config.DATASET.TEST_SET)
+    require_trainable(config)
+    training, testing = read_sets(config)
     state = _begin(run, run_fingerprint(config, training, testing))
     if not run.processes.leads:
         while state.epoch < config.TRAIN.END_EPOCH:
@@ -141,6 +143,7 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
     network = state.network.train()
     if processes.count > 1:
         network = DistributedDataParallel(network)
+    harder = joint_weights(config.LOSS, run.skeleton).to(processes.device)
     total = 0.0
     with epoch_bar(loader, state.epoch, config.TRAIN.END_EPOCH, processes.leads and not run.quiet) as bar:
         for step, batch in enumerate(made(bar)):
@@ -149,7 +152,7 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
             inputs, targets, weights = (part.to(processes.device, non_blocking=True) for part in batch)
             with torch.autocast(processes.device, torch.bfloat16, enabled=config.TRAIN.AMP == "bf16"):
                 heatmaps = network(inputs.contiguous(memory_format=torch.channels_last))
-            loss = heatmap_loss(heatmaps.float(), targets, weights if config.LOSS.USE_TARGET_WEIGHT else None)
+            loss = training_loss(heatmaps.float(), targets, weights * harder, config.LOSS)
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             state.optimizer.step()
@@ -160,11 +163,3 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
                 bar.set_postfix(loss=f"{total / (step + 1):.2e}", lr=f"{rate:.1e}")
     require_finite(processes.all_agree(math.isfinite(total)), "train anew with a smaller TRAIN.LR")
     return total / max(1, len(loader))
-
-
-def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """Half the mean squared difference, averaged over joints; a joint of weight 0 counts as met, as published."""
-    difference = heatmaps - targets
-    if weights is not None:
-        difference = difference * weights[:, :, None, None]
-    return 0.5 * difference.square().mean()

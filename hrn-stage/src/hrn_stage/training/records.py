@@ -13,6 +13,7 @@ from hrn_stage.engines.torch import TorchEstimator
 from hrn_stage.evaluation import Measured, predict
 from hrn_stage.preprocess import affine_image_to_input, warp_person
 from hrn_stage.training.samples import Sample
+from hrn_stage.training.sets import is_workspace
 from pose_contract.skeletons import Skeleton
 from pose_contract.storage import write_bytes
 from stage_kit.command.progress import tell
@@ -21,6 +22,7 @@ from stage_kit.pictures.images import Picture, read_image
 from stage_kit.training.card import Card, commit_of
 from stage_kit.training.log import EpochLog
 from stage_kit.training.sheets import CELL, sheet_of, shown_of
+from stage_kit.training.split import split_in_words
 from stage_kit.training.state import TrainingState
 
 
@@ -68,6 +70,7 @@ def card_of(config: HrnConfig, state: TrainingState, measured: Measured, people:
     parameters = sum(parameter.numel() for parameter in state.network.parameters())
     width, height = model.IMAGE_SIZE
     begun = f"backbone {model.PRETRAINED}" if model.PRETRAINED and model.INIT_WEIGHTS else "from scratch"
+    split = f", {split_in_words(train.SEED)}" if is_workspace(config) else ""
     recipe = f"""{begun}, {state.epoch} epochs of batches of {train.BATCH_SIZE_PER_GPU}, {train.OPTIMIZER}, learning
 rate {train.LR}, schedule {train.SCHEDULE}, weight decay {train.WD}, average of weights {train.EMA}, {train.AMP};
 rotation {dataset.ROT_FACTOR}, scale {dataset.SCALE_FACTOR}, mirror {dataset.FLIP}, half body {dataset.PROB_HALF_BODY},
@@ -75,7 +78,7 @@ colour {dataset.COLOR_FACTOR}."""
     return Card(
         network=f"HRNet, {parameters / 1e6:.2f} M parameters, {model.NUM_JOINTS} keypoints, {width} x {height} input.",
         data=f"{dataset.DATASET} in {dataset.ROOT}, {people[0]} people of set {dataset.TRAIN_SET}; measured on\n"
-        f"{people[1]} people of set {dataset.TEST_SET}.",
+        f"{people[1]} people of set {dataset.TEST_SET}{split}.",
         recipe=recipe,
         maker=f"hrn-stage {__version__}",
         seed=train.SEED,

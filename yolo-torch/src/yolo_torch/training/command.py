@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from pose_contract.errors import DONE
+from pose_contract.errors import DONE, UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser
 from yolo_stage import STAGE
 from yolo_stage.labels import LABELS_HELP
+
+LEARNING_RATE, FINE_TUNING_RATE = 0.002, 0.0002
 
 
 def train(argv: Sequence[str]) -> int:
@@ -29,14 +32,15 @@ def parser() -> FlagParser:
 
 
 def _add_training_flags(result: argparse.ArgumentParser) -> None:
-    result.add_argument("--model_def", type=Path, required=True, metavar="CFG", help="Darknet cfg with one class")
+    result.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg with one class (or --weights lite)")
     result.add_argument("--train", type=Path, required=True, metavar="LABELS", help=LABELS_HELP)
-    result.add_argument("--valid", type=Path, required=True, metavar="LABELS", help="likewise, measured every epoch")
+    result.add_argument("--valid", type=Path, metavar="LABELS", help="likewise; a workspace measures itself")
     result.add_argument("--output", type=Path, required=True, metavar="DIR", help="weights, card, sheets, log, state")
     result.add_argument("--pretrained_weights", type=Path, metavar="FILE", help="start from these (default: scratch)")
+    result.add_argument("--weights", choices=("lite",), help="fine-tune the embedded network")
     result.add_argument("--epochs", type=int, default=100, metavar="N", help="(default: 100)")
     result.add_argument("--batch_size", type=int, default=32, metavar="N", help="(default: 32)")
-    result.add_argument("--learning_rate", type=float, default=0.002, metavar="F", help="(default: 0.002)")
+    result.add_argument("--learning_rate", type=float, metavar="F", help="(default: 0.002; fine-tuning: 0.0002)")
     result.add_argument("--weight_decay", type=float, default=0.0005, metavar="F", help="(default: 0.0005)")
     result.add_argument("--average", type=float, default=0.998, metavar="F", help="of weights (default: 0.998)")
     result.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="(default: bf16 autocast)")
@@ -54,11 +58,36 @@ def _add_training_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def with_what_follows(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags with the embedded network, where it is asked for, and a rate that suits the start.
+
+    Raises:
+        UsageError: no network, two networks, or nothing to measure on.
+    """
+    from yolo_stage.corrected import is_workspace
+    from yolo_stage.model_files import lite_files
+
+    flags = dict(flags)
+    if flags.pop("weights") == "lite":
+        if flags["model_def"] or flags["pretrained_weights"]:
+            raise UsageError("--weights lite is a network of its own", "leave out --model_def and --pretrained_weights")
+        flags["model_def"], flags["pretrained_weights"] = lite_files()
+    if flags["model_def"] is None:
+        raise UsageError("no network to train", "give --model_def CFG, or --weights lite")
+    if flags["valid"] is None:
+        if not is_workspace(flags["train"]):
+            raise UsageError("nothing to measure on", "give --valid LABELS")
+        flags["valid"] = flags["train"]
+    if flags["learning_rate"] is None:
+        flags["learning_rate"] = FINE_TUNING_RATE if flags["pretrained_weights"] else LEARNING_RATE
+    return flags
+
+
 def _train(args: argparse.Namespace) -> int:
     from yolo_torch.training.augment import Augmentation
     from yolo_torch.training.options import TrainOptions
 
-    flags = vars(args)
+    flags = with_what_follows(vars(args))
     augmentation = Augmentation(
         mosaic=flags.pop("mosaic"),
         scale=tuple(flags.pop("scale")),

@@ -18,7 +18,7 @@ from stage_kit.training.state import STATE, TrainingState, require_finite, resum
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.evaluation import Measured, measure
-from yolo_stage.labels import read_labels
+from yolo_stage.labels import read_sets
 from yolo_torch.torch_engine import TorchDetector, build_model, load_weights
 from yolo_torch.training.loader import Pictures, picture_batches
 from yolo_torch.training.options import TrainOptions
@@ -49,8 +49,7 @@ def train(options: TrainOptions) -> Measured:
     require_pycocotools()
     network = _network(options)
     person = person_class(network, None)
-    training = read_labels(options.train, options.images, person)
-    testing = read_labels(options.valid, options.images, person)
+    training, testing = read_sets((options.train, options.valid), options.images, person, options.seed)
     device = torch_device(options.device)
     state = _begin(options, network, run_fingerprint(options, network, training, testing), device)
     pictures = Pictures(training, network.input_size, options.augmentation, options.seed)

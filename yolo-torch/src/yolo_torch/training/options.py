@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stage_kit.command.run_options import MAX_BATCH, require
 from yolo_stage import STAGE
+from yolo_stage.corrected import is_workspace
 from yolo_torch.training.augment import Augmentation
 
 COMMAND = f"{STAGE} train"
@@ -36,6 +37,11 @@ class TrainOptions:
     device: str = "auto"
     overwrite: bool = False
     quiet: bool = False
+
+    @property
+    def splits(self) -> bool:
+        """Whether one workspace gives both sets."""
+        return self.valid.resolve() == self.train.resolve() and is_workspace(self.train)
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""

@@ -15,6 +15,7 @@ from stage_kit.pictures.images import Picture
 from stage_kit.training.card import Card, commit_of
 from stage_kit.training.log import EpochLog
 from stage_kit.training.sheets import CELL, sheet_of, shown_of
+from stage_kit.training.split import split_in_words
 from stage_kit.training.state import TrainingState
 from yolo_stage import __version__
 from yolo_stage.cfg_sections import render_sections
@@ -71,10 +72,11 @@ def card_of(options: TrainOptions, network: DarknetNetwork, state: TrainingState
 {state.kept["epoch"]}, the best. AdamW, learning rate {options.learning_rate} (cosine), weight decay
 {options.weight_decay}, average of weights {options.average}, {options.precision}; mosaics {varied.mosaic}, scale
 {varied.scale[0]:g} to {varied.scale[1]:g}, regions without people {varied.background}, colour {varied.colour}."""
+    split = f", {split_in_words(options.seed)}" if options.splits else ""
     return Card(
         network=f"{network.name}: a YOLOv3-like detector of people, {network.parameter_count / 1e6:.2f} M parameters,\n"
         f"{network.input_size} px input.",
-        data=f"{options.train}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures.",
+        data=f"{options.train}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures{split}.",
         recipe=recipe,
         maker=f"yolo-stage {__version__}",
         seed=options.seed,
