@@ -22,7 +22,7 @@ from pose_contract.records import ImagePoses, RunReport
 from pose_contract.skeletons import MPII16
 from pose_contract.storage import read_annot, read_poses, write_record
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.draw_style import DrawStyle
 
 HEATMAP_CELL = 4.0
 

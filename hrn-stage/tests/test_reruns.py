@@ -24,7 +24,7 @@ from hrn_stage.steps import estimate_poses
 from pose_contract.errors import WorkspaceError
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.runs.lock import locked
 from stage_kit.testing import dies_at_write, workspace_bytes
 

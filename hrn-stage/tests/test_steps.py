@@ -36,7 +36,8 @@ from pose_contract.records import Person
 from pose_contract.skeletons import MPII16, Skeleton
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
+from stage_kit.pictures.draw_poses import DrawnPose, draw_poses
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.images import Picture, read_image, write_jpeg
 from stage_kit.testing import workspace_bytes
 

@@ -58,5 +58,14 @@ def test_the_label_tells_the_score_and_the_index() -> None:
     box = np.array([[20.0, 60, 180, 180]])
     one, other = (draw_boxes(np.zeros((200, 200, 3), np.uint8), box, np.array([score])) for score in (0.51, 0.98))
     assert (one[:60] != other[:60]).any() and np.array_equal(one[62:], other[62:])
-    first = draw_boxes(np.zeros((200, 200, 3), np.uint8), np.repeat(box, 2, axis=0), np.array([0.51, 0.51]))
-    assert (first[:60] != one[:60]).any()
+    second = draw_boxes(np.zeros((200, 200, 3), np.uint8), np.repeat(box, 2, axis=0), np.array([0.51, 0.51]))
+    assert (second != one).any()
+
+
+def test_no_tag_covers_another() -> None:
+    """Twenty people in one box: each keeps a colour of its own on its tag."""
+    boxes, scores = np.repeat([[100.0, 100, 200, 400]], 20, axis=0), np.linspace(0.3, 0.9, 20)
+    one = draw_boxes(np.full((480, 640, 3), 128, np.uint8), boxes[:1], scores[:1])
+    all_of_them = draw_boxes(np.full((480, 640, 3), 128, np.uint8), boxes, scores)
+    tag = (one == 0).all(axis=-1)[:100].sum()
+    assert (all_of_them == 0).all(axis=-1).sum() > 15 * tag

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pose_contract.skeletons import COCO17, LSP14, MPII16
-from stage_kit.pictures.draw_poses import SIDE_COLORS, DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from stage_kit.pictures.draw_poses import SIDE_COLORS, DrawnPose, draw_poses
+from stage_kit.pictures.draw_style import DrawStyle
 
 GREY = np.full((200, 300, 3), 128, np.uint8)
 
@@ -47,21 +48,51 @@ def test_nobody_leaves_the_picture_as_it_is():
 )
 @pytest.mark.parametrize("label", [False, True])
 def test_keypoints_anywhere(x, y, label):
-    drawn = draw_poses(GREY, [pose(right_ankle=(x, y), right_knee=(150.0, 100.0))], MPII16, DrawStyle(label=label))
+    anywhere = pose(right_ankle=(x, y), right_knee=(150.0, 100.0), right_hip=(150.0, 60.0))
+    drawn = draw_poses(GREY, [anywhere], MPII16, DrawStyle(label=label))
     assert drawn.shape == GREY.shape
     assert changed(drawn)[95:105, 145:155].any()
 
 
-def test_a_limb_that_crosses_the_picture_is_drawn_though_both_ends_lie_outside():
-    drawn = draw_poses(
-        GREY, [pose(right_ankle=(-1e6, 100.0), right_knee=(1e6, 100.0))], MPII16, DrawStyle(line_thickness=5)
-    )
-    assert (drawn[100] == SIDE_COLORS["right"]).all()
+def test_a_keypoint_outside_the_picture_and_its_limbs_are_not_drawn():
+    across = pose(right_ankle=(-1e6, 100.0), right_knee=(1e6, 100.0))
+    half = pose(right_ankle=(150.0, 210.0), right_knee=(150.0, 100.0))
+    for outside in (across, half):
+        np.testing.assert_array_equal(draw_poses(GREY, [outside], MPII16, DrawStyle(label=True)), GREY)
 
 
-def test_a_limb_beside_the_picture_is_not_drawn():
-    outside = pose(right_ankle=(-1e6, -50.0), right_knee=(1e6, -50.0))
-    np.testing.assert_array_equal(draw_poses(GREY, [outside], MPII16, DrawStyle()), GREY)
+def test_a_keypoint_without_a_limb_is_no_dot():
+    limb = pose(right_ankle=(100.0, 50.0), right_knee=(100.0, 90.0))
+    with_dot = pose(right_ankle=(100.0, 50.0), right_knee=(100.0, 90.0), left_wrist=(200.0, 150.0))
+    drawn = [draw_poses(GREY, [one], MPII16, DrawStyle(label=True)) for one in (limb, with_dot)]
+    np.testing.assert_array_equal(*drawn)
+
+
+def black(drawn):
+    """The tags' grounds: nothing else is as black."""
+    return (drawn == 0).all(axis=-1)
+
+
+def test_the_number_stands_at_the_head():
+    keypoints = pose(head_top=(150.0, 80.0), upper_neck=(150.0, 110.0), thorax=(150.0, 120.0))
+    unnumbered = draw_poses(GREY, [keypoints], MPII16, DrawStyle())
+    assert not black(unnumbered).any()
+    tags = []
+    for index in (3, 4, 12):
+        drawn = draw_poses(GREY, [dataclasses.replace(keypoints, index=index)], MPII16, DrawStyle())
+        y, x = np.nonzero(black(drawn))
+        assert 40 < y.min() < y.max() < 80 and 130 < x.min() < x.max() < 170
+        assert y.max() - y.min() >= 10  # pixels: readable
+        tags.append(drawn[y.min() : y.max(), x.min() : x.max()])
+    assert not np.array_equal(tags[0], tags[1]) and tags[2].shape[1] > tags[1].shape[1]
+
+
+def test_names_stand_only_where_there_is_room():
+    style = DrawStyle(label=True, circle=False, line=False)
+    two = pose(left_ankle=(60.0, 60.0), left_knee=(60.0, 140.0))
+    crowd = [pose(left_ankle=(60.0 + n, 60.0), left_knee=(60.0 + n, 140.0)) for n in range(20)]
+    alone, crowded = (changed(draw_poses(GREY, poses, MPII16, style)).sum() for poses in ([two], crowd))
+    assert 0 < crowded < 5 * alone
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 7, 3), (3, 2, 3)])
@@ -102,7 +133,12 @@ def test_a_limb_has_the_colour_of_its_own_side(skeleton_side):
 
 @pytest.mark.parametrize(("score", "shown"), [(0.0, False), (0.1999, False), (0.2, True), (1.0, True), (np.nan, False)])
 def test_min_score(score, shown):
-    drawn = draw_poses(GREY, [pose(score=score, pelvis=(150.0, 100.0))], MPII16, DrawStyle(min_score=0.2, label=True))
+    drawn = draw_poses(
+        GREY,
+        [pose(score=score, pelvis=(150.0, 100.0), thorax=(150.0, 50.0))],
+        MPII16,
+        DrawStyle(min_score=0.2, label=True),
+    )
     assert changed(drawn).any() == shown
 
 
@@ -146,7 +182,7 @@ def test_given_sizes(small, large):
 
 def test_a_given_radius_is_in_pixels():
     style = DrawStyle(line=False, circle_radius=10)
-    drawn = draw_poses(GREY, [pose(pelvis=(150.0, 100.0))], MPII16, style)
+    drawn = draw_poses(GREY, [pose(pelvis=(150.0, 100.0), thorax=(150.0, 30.0))], MPII16, style)
     columns = np.flatnonzero((drawn[100] == SIDE_COLORS["middle"]).all(axis=-1))
     assert (columns.min(), columns.max()) == pytest.approx((140, 160), abs=1)
 
@@ -165,40 +201,8 @@ def test_positions_are_kept_to_a_fraction_of_a_pixel():
     style = DrawStyle(line=False, circle_radius=6)
     weight = {}
     for x in (150.0, 150.5):
-        drawn = draw_poses(GREY, [pose(pelvis=(x, 100.0))], MPII16, style)
+        drawn = draw_poses(GREY, [pose(pelvis=(x, 100.0), thorax=(x, 30.0))], MPII16, style)
         yellow = drawn[100, :, 0].astype(float) - 128
         weight[x] = (np.arange(300) * np.abs(yellow)).sum() / np.abs(yellow).sum()
     assert weight[150.0] == pytest.approx(150.0, abs=0.1)
     assert weight[150.5] == pytest.approx(150.5, abs=0.2)
-
-
-@pytest.mark.parametrize(
-    ("input_wh", "joints", "columns", "rows"), [((64, 64), 0, 1, 1), ((64, 96), 16, 5, 4), ((256, 256), 3, 2, 2)]
-)
-def test_heatmap_sheet(rng, input_wh, joints, columns, rows):
-    picture = np.full((input_wh[1], input_wh[0], 3), 100, np.uint8)
-    heatmaps = rng.uniform(0, 1, (joints, input_wh[1] // 4, input_wh[0] // 4)).astype(np.float32)
-    sheet = draw_heatmap_sheet(picture, heatmaps, [f"keypoint_{number}" for number in range(joints)])
-    zoom = max(1, -(-192 // input_wh[0]))
-    assert sheet.shape == (rows * (input_wh[1] * zoom + 20), columns * input_wh[0] * zoom, 3)
-    assert sheet.dtype == np.uint8
-
-
-def test_a_heatmap_lies_over_its_own_place():
-    picture = np.zeros((256, 256, 3), np.uint8)
-    heatmap = np.zeros((1, 64, 64), np.float32)
-    heatmap[0, 20, 40] = 3.0
-    sheet = draw_heatmap_sheet(picture, heatmap, ["nose"])
-    cell = sheet[20:, 256:].sum(axis=-1)
-    y, x = np.unravel_index(cell.argmax(), cell.shape)
-    assert (x, y) == pytest.approx((160, 80), abs=4)
-    assert not cell[:60].any()
-    # The name and the maximum stand above it.
-    assert (sheet[:20, 256:] < 100).any()
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0])
-def test_a_heatmap_without_heat_shows_the_input(value):
-    picture = np.full((256, 256, 3), 77, np.uint8)
-    sheet = draw_heatmap_sheet(picture, np.full((1, 64, 64), value, np.float32), ["nose"])
-    assert (sheet[20:] == 77).all()

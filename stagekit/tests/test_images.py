@@ -4,6 +4,8 @@ import io
 import os
 import resource
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from pose_contract.errors import ImageError
+from pose_contract.errors import DamagedImageError, ImageError
 from stage_kit.pictures.images import (
     Picture,
     encode_jpeg,
@@ -138,6 +140,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
         (np.array([[0, 65535, 131070]], np.int32), [0, 128, 255]),
         (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
         (np.array([[np.nan, 0.5, 1]], np.float32), [0, 128, 255]),
+        (np.array([[0.5, 1, np.inf, -np.inf]], np.float32), [128, 255, 255, 0]),
     ],
 )
 def test_32_bits_are_scaled_by_the_range_they_stand_for(
@@ -225,7 +228,7 @@ def bad_files(tmp_path: Path, picture: Picture) -> dict[str, str]:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "dangling.jpg").symlink_to("nowhere")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-    Image.fromarray(picture).save(tmp_path / "film.jpg", "GIF")
+    (tmp_path / "film.jpg").write_bytes(b"\x1aE\xdf\xa3 and more of a film")
     (tmp_path / "broken.bmp").write_bytes(broken_bmp(picture))
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
@@ -306,3 +309,62 @@ def test_a_part_of_a_picture_gives_the_bytes_of_pillow() -> None:
         part = Image.fromarray(picture[5:50, 7:70].copy())
         part.save(expected, "JPEG", quality=95, subsampling=0, **({"comment": comment.encode()} if comment else {}))
         assert encode_jpeg(picture[5:50, 7:70], comment) == expected.getvalue(), comment
+
+
+def test_floats_none_of_which_is_a_number_are_not_silently_black(tmp_path: Path) -> None:
+    Image.fromarray(np.full((2, 2), np.inf, np.float32)).save(tmp_path / "wide.tif")
+    with pytest.raises(ImageError, match="no number in any pixel"):
+        read_image(tmp_path / "wide.tif")
+
+
+def test_a_file_over_the_limit_is_not_read(tmp_path: Path, picture: Picture) -> None:
+    path = save(tmp_path, Image.fromarray(picture), "a.png")
+    with path.open("ab") as file:
+        file.truncate(2_000_000)
+    assert read_image(path, max_file_mb=2).shape == picture.shape
+    with pytest.raises(ImageError, match="has 2 MB, over the limit of 1 MB") as caught:
+        read_image(path, max_file_mb=1)
+    assert "--max_file_mb" in caught.value.remedy and not isinstance(caught.value, DamagedImageError)
+    with path.open("ab") as file:
+        file.truncate(2**40)  # a file of holes
+    with pytest.raises(ImageError, match="over the limit of 256 MB"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_a_picture_of_16_bits_takes_less_than_12_bytes_a_pixel(tmp_path: Path, kind: str) -> None:
+    """More than the file itself and what Python has; measured in a process of its own."""
+    side = 4000
+    values = np.arange(side * side, dtype=np.uint32).reshape(side, side).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "wide", kind)
+    file_bytes = (tmp_path / "wide").stat().st_size
+    program = """
+import resource, sys
+from pathlib import Path
+from stage_kit.pictures.images import read_image
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read_image(Path(sys.argv[1]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "wide")]
+    grown = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (grown - file_bytes) / side**2 < 12
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, little_memory: None) -> None:
+    """Pillow says of a progressive JPEG whose coefficients found no room that the stream is broken."""
+    for name, colours in (("a.jpg", 1), ("b.jpg", 3)):
+        data = (tmp_path / name, (14_000, 14_000))
+        write_progressive(data[0], data[1], colours)
+        with pytest.raises(ImageError, match="does not fit into memory") as caught:
+            read_image(data[0])
+        assert not isinstance(caught.value, DamagedImageError)
+
+
+def write_progressive(path: Path, size_wh: tuple[int, int], colours: int) -> None:
+    """A small progressive JPEG that says it is larger."""
+    buffer = io.BytesIO()
+    Image.new("L" if colours == 1 else "RGB", (64, 64)).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    at = data.index(b"\xff\xc2")
+    path.write_bytes(data[: at + 5] + struct.pack(">HH", *size_wh[::-1]) + data[at + 9 :])

@@ -45,6 +45,10 @@ class ImageError(StageError):
     exit_code = SOME_IMAGES_FAILED
 
 
+class DamagedImageError(ImageError):
+    """A file that is no picture, or no longer one: what was made of it earlier shows nothing that is still there."""
+
+
 class WeightsError(StageError):
     """Weights that are missing, damaged, or do not fit the network."""
 

@@ -18,7 +18,7 @@ from stage_kit.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from hrn_stage.api import LoadedEstimator, Poses, draw_poses, load_estimator
-    from stage_kit.pictures.draw_poses import DrawStyle
+    from stage_kit.pictures.draw_style import DrawStyle
     from stage_kit.stages import StageFacts
 
 __all__ = [

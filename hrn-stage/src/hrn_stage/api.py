@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrn_stage import STAGE
-from hrn_stage.config import read_config
+from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import estimate_people, keypoints_in_image
 from hrn_stage.model_files import EstimatorPlan, plan_estimator
@@ -38,8 +38,8 @@ from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
 from stage_kit.pictures.boxes import clip_boxes, listed, valid_boxes
-from stage_kit.pictures.cuts import cut_around, cut_out
-from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given, require_as_many
 from stage_kit.pictures.images import Picture, decode_image, encode_jpeg, fitting_into_memory
 
@@ -176,7 +176,7 @@ class LoadedEstimator(LoadedNetwork[EstimatorPlan, PoseEstimator]):
         upright = read_given(picture)
         with fitting_into_memory():
             for person in persons:
-                yield prepared_by_jpeg(upright, person, self.plan.config.MODEL.IMAGE_SIZE)
+                yield prepared_by_jpeg(upright, person, self.plan.config)
 
     def _estimated(self, people: Sequence[PreparedPerson]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float32]]]:
         """Per person keypoints [J, 2] in the picture and scores [J]."""
@@ -188,7 +188,7 @@ class LoadedEstimator(LoadedNetwork[EstimatorPlan, PoseEstimator]):
         return zip(keypoints, (person.scores for person in estimated), strict=True)
 
 
-def prepared_by_jpeg(picture: Picture, person: Person, input_wh: tuple[int, int]) -> PreparedPerson:
+def prepared_by_jpeg(picture: Picture, person: Person, config: HrnConfig) -> PreparedPerson:
     """The network's input for a person, by way of the cut that yolo-stage would write.
 
     Raises:
@@ -198,9 +198,10 @@ def prepared_by_jpeg(picture: Picture, person: Person, input_wh: tuple[int, int]
     if not valid_boxes(clip_boxes([person.box.xyxy], (width, height)))[0]:
         reason = f"box {person.index}, {person.box.xyxy}, has no area inside the picture of {width} x {height}"
         raise UsageError(reason, "leave it out; edges are left, top, right, bottom in pixels of the upright picture")
-    cut = cut_around(person.box, (width, height))
+    context = config.TEST.CROP_CONTEXT
+    cut = cut_around(person.box, (width, height), max(CUT_SCALE, context))
     seen = decode_image(encode_jpeg(cut_out(picture, cut)))
-    return prepare_person(person.model_copy(update={"cut": cut}), seen, input_wh)
+    return prepare_person(person.model_copy(update={"cut": cut}), seen, config.MODEL.IMAGE_SIZE, context)
 
 
 def _persons(boxes: Boxes) -> list[Person]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import FlagParser, add_network_flags, add_run_flags
+from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
+from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
 
 if TYPE_CHECKING:
     from hrn_stage.config import HrnConfig
     from pose_contract.workspace import Workspace
     from stage_kit.command.settings import Given
-    from stage_kit.pictures.draw_poses import DrawStyle
 
 NO_MEANING = ("modelDir", "logDir", "dataDir", "prevModelDir")
 SIZES = ("circle_radius", "circle_thickness", "label_font_scale", "label_thickness", "line_thickness")
@@ -91,9 +91,10 @@ def _where(args: argparse.Namespace, words: Sequence[str]) -> tuple[Given, HrnCo
 
 def _style(args: argparse.Namespace) -> DrawStyle:
     from stage_kit.command.run_options import require
-    from stage_kit.pictures.draw_poses import DrawStyle
 
-    require(0 <= args.min_score <= 1, "min_score", args.min_score, "0 to 1", STAGE)
+    for flag in ("min_score", "min_person_score"):
+        least = getattr(args, flag)
+        require(0 <= least <= 1, flag, least, "0 to 1", STAGE)
     for flag in SIZES:
         size = getattr(args, flag)
         filled = flag == "circle_thickness" and size == -1
@@ -103,6 +104,7 @@ def _style(args: argparse.Namespace) -> DrawStyle:
         label=bool(args.label),
         line=bool(args.line),
         min_score=args.min_score,
+        min_person_score=args.min_person_score,
         **{flag: getattr(args, flag) for flag in SIZES},
     )
 
@@ -128,10 +130,13 @@ def parser() -> FlagParser:
     drawing.add_argument("--label_thickness", type=int, metavar="PX")
     drawing.add_argument("--line_thickness", type=int, metavar="PX")
     drawing.add_argument("--min_score", type=float, default=0.2, metavar="P", help="least score drawn (default: 0.2)")
+    least = f"least score of a person drawn (default: {MIN_PERSON_SCORE})"
+    drawing.add_argument("--min_person_score", type=float, default=MIN_PERSON_SCORE, metavar="P", help=least)
     network = parser.add_settings_group("hrn", "network")
     network.add_argument("--cfg", type=Path, metavar="YAML", help="HRNet experiment file (default: the workspace's)")
     add_network_flags(network, ("openvino", "torch"))
     network.add_argument("--batch_size", type=int, metavar="N", help="people per network pass (default: the YAML's)")
+    add_limit_flags(network)
     add_run_flags(parser)
     return parser
 

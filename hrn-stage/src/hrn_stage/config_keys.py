@@ -2,7 +2,8 @@
 
 Field names are the YAML's own upper-case keys, so that `config.MODEL.IMAGE_SIZE` is what a user wrote. Training keys
 are read and kept, though inference does not use them: a published file must load unmodified. Beyond the published keys
-there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE`, `TEST.BLUR_KERNEL`, `MODEL.EXTRA.STAGE1`.
+there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE BLUR_KERNEL CROP_CONTEXT` and
+`MODEL.EXTRA.STAGE1`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from hrn_stage.config_values import Count, Gpus, Number, Size, Text, Truth, Whole
+
+PUBLISHED_CONTEXT = 1.25  # the published code shows the network a quarter more than the box
 
 
 class Section(BaseModel):
@@ -173,7 +176,10 @@ class TrainConfig(Section):
 
 
 class TestConfig(Section):
-    """Inference: weights, flip test, decoding. `DECODE: dark` and its odd `BLUR_KERNEL` are this stage's own keys."""
+    """Inference: weights, flip test, decoding. Own keys: `DECODE: dark` with its odd `BLUR_KERNEL`, and `CROP_CONTEXT`.
+
+    That is the side of what the network sees, over the box's; training and evaluation follow it, too.
+    """
 
     __test__ = False  # pytest takes every class named Test... for a test
 
@@ -181,6 +187,7 @@ class TestConfig(Section):
     BBOX_THRE: Number = 1.0
     BLUR_KERNEL: Annotated[int, Field(strict=True, ge=1, le=101)] = 11
     COCO_BBOX_FILE: Text = ""
+    CROP_CONTEXT: Annotated[Number, Field(ge=1, le=4)] = PUBLISHED_CONTEXT
     DECODE: Literal["quarter", "dark"] = "quarter"
     FLIP_TEST: Truth = False
     IMAGE_THRE: Number = 0.1

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from hrn_stage.config_keys import PUBLISHED_CONTEXT
 from hrn_stage.people import PreparedPerson, prepare_person
 from hrn_stage.results import DebugPictures, final_comment
 from pose_contract.errors import ImageError
@@ -14,8 +15,9 @@ from pose_contract.records import ImageAnnot, ImagePoses, MadeBy, Person
 from pose_contract.skeletons import skeleton_named
 from pose_contract.storage import parse_kept_record
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.draw_poses import DrawStyle
-from stage_kit.pictures.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.pictures.images import Picture, fitting_into_memory, read_image, read_image_bytes, read_jpeg_comment
+from stage_kit.pictures.limits import MAX_FILE_MB
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Settled
 
@@ -61,6 +63,8 @@ class PoseIntake:
     overwrite: bool
     debug: DebugPictures
     seen: SeenFiles
+    max_file_mb: int = MAX_FILE_MB
+    context: float = PUBLISHED_CONTEXT
 
     def examine(self, annot_name: str) -> Prepared | Redraw | Settled:
         """Reads one annot (its path below annots/) and, unless its poses are current, its cuts."""
@@ -75,9 +79,12 @@ class PoseIntake:
             current = self._current(name, annot, annot_sha256)
             if current is not None:
                 return current
-            people = tuple(
-                prepare_person(person, read_cut(self.workspace, person), self.input_wh) for person in annot.people
-            )
+            _require_wide_cuts(annot, self.context)
+            with fitting_into_memory():
+                people = tuple(
+                    prepare_person(person, read_cut(self.workspace, person), self.input_wh, self.context)
+                    for person in annot.people
+                )
         except ImageError as error:
             return Settled(name, error)
         return Prepared(name, annot, annot_sha256, people)
@@ -99,7 +106,7 @@ class PoseIntake:
             raise ImageError("is gone", f"{AGAIN}: it takes the outputs of photos that are gone along")
         sha256 = self.seen.known(annot.image)
         if sha256 is None:
-            sha256 = self.seen.sha256(annot.image, read_image_bytes(path))
+            sha256 = self.seen.sha256(annot.image, read_image_bytes(path, self.max_file_mb))
         if sha256 == annot.image_sha256:
             return
         if annot.corrected:
@@ -129,6 +136,14 @@ class PoseIntake:
         if read_jpeg_comment(final) == final_comment(record, self.style):
             return Settled(name, people=len(poses.people), note=note)
         return Redraw(name, poses, record, note=note)
+
+
+def _require_wide_cuts(annot: ImageAnnot, context: float) -> None:
+    """The network sees `context` times the box; what a narrower cut lacks of that would be black."""
+    scale = annot.made_by.options.get("cut_scale")
+    if isinstance(scale, int | float) and scale < context and annot.people and not annot.corrected:
+        reason = f"has cuts of {scale} times the box, TEST.CROP_CONTEXT asks for {context}"
+        raise ImageError(reason, f"yolo-stage --cut_scale {context}, then again")
 
 
 def _require_known_keypoints(poses: ImagePoses) -> None:

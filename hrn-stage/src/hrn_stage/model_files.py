@@ -29,6 +29,7 @@ from stage_kit.weights.published import (
 
 Device = Literal["auto", "cpu", "cuda"]
 LITE = Path(__file__).parent / "models" / "lite"
+_OWN_TEST = frozenset({"DECODE", "BLUR_KERNEL", "CROP_CONTEXT"})  # what suits a network depends on its size
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,14 @@ def _missing(config: HrnConfig, config_path: Path) -> WeightsError:
 
 
 def _lite(config: HrnConfig) -> tuple[HrnConfig, Path]:
-    """The embedded network: its own MODEL section, all else the user's."""
+    """The embedded network: its MODEL section, and its decoding where the user's YAML has none; all else the user's."""
     for path in sorted(LITE.glob("*.yaml")):
         lite = read_config(path)
         dataset = config.DATASET.model_copy(
             update={"DATASET": lite.DATASET.DATASET, "COLOR_RGB": lite.DATASET.COLOR_RGB}
         )
-        return config.model_copy(update={"MODEL": lite.MODEL, "DATASET": dataset}), path.parent / lite.MODEL.PRETRAINED
+        own = (_OWN_TEST & lite.TEST.model_fields_set) - config.TEST.model_fields_set
+        test = config.TEST.model_copy(update={key: getattr(lite.TEST, key) for key in own})
+        merged = config.model_copy(update={"MODEL": lite.MODEL, "DATASET": dataset, "TEST": test})
+        return merged, path.parent / lite.MODEL.PRETRAINED
     raise ConfigError("this version carries no embedded lite weights", "fetch the published ones: make weights")

@@ -11,9 +11,9 @@ from hrn_stage.config import HrnConfig
 from pose_contract.errors import ConfigError, UsageError
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace, default_root
 from stage_kit.command.folders import workspace_of_folders
-from stage_kit.command.run_options import MAX_BATCH, RunOptions, require
+from stage_kit.command.run_options import MAX_BATCH, MAX_READ_MB, RunOptions, require
 from stage_kit.command.template import template_file
-from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.draw_style import DrawStyle
 
 YAML_KEYS = {
     "annots": "DATASET.ANNOTS", "images": "DATASET.IMAGES", "cuts": "DATASET.CUTS", "final": "DATASET.FINAL",
@@ -34,6 +34,7 @@ class EstimateOptions(RunOptions):
         """Refuses values without a meaning. Raises UsageError."""
         fits = 1 <= self.people_per_batch <= MAX_BATCH
         require(fits, "batch_size", self.people_per_batch, f"1 to {MAX_BATCH}", STAGE)
+        require(1 <= self.max_file_mb <= MAX_READ_MB, "max_file_mb", self.max_file_mb, f"1 to {MAX_READ_MB}", STAGE)
 
     @property
     def people_per_batch(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrn_stage.config_keys import PUBLISHED_CONTEXT
 from hrn_stage.preprocess import affine_image_to_input, center_and_scale, shift_affine, warp_person
 from pose_contract.errors import ImageError
 from pose_contract.records import SURE_SCORE, Keypoint, Person, PersonPose
@@ -23,8 +24,12 @@ class PreparedPerson:
     scale: NDArray[np.float32]
 
 
-def prepare_person(person: Person, cut_picture: Picture, input_wh: tuple[int, int]) -> PreparedPerson:
-    """Warps one person's cut; the geometry is that of the full image, so overlapping people keep their own centres.
+def prepare_person(
+    person: Person, cut_picture: Picture, input_wh: tuple[int, int], context: float = PUBLISHED_CONTEXT
+) -> PreparedPerson:
+    """Warps one person's cut, `context` times the box.
+
+    The geometry is that of the full image, so overlapping people keep their own centres.
 
     Raises:
         ImageError: there is no cut, or it is not the one that the record describes.
@@ -38,7 +43,7 @@ def prepare_person(person: Person, cut_picture: Picture, input_wh: tuple[int, in
             f"{cut.file} is {width} x {height}, its record says {cut.width} x {cut.height}",
             f"delete {cut.file} and run yolo-stage again",
         )
-    center, scale = center_and_scale(person.box.xyxy, input_wh)
+    center, scale = center_and_scale(person.box.xyxy, input_wh, context)
     affine = shift_affine(affine_image_to_input(center, scale, input_wh), cut.x, cut.y)
     return PreparedPerson(warp_person(cut_picture, affine, input_wh), center, scale)
 

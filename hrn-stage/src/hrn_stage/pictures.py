@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from pose_contract.records import ImagePoses, PersonPose
 from pose_contract.skeletons import skeleton_named
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import cut_out
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_heatmap_sheet, draw_poses
+from stage_kit.pictures.draw_heatmaps import draw_heatmap_sheet
+from stage_kit.pictures.draw_poses import DrawnPose, draw_poses
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.images import Picture, encode_jpeg
 
 
@@ -28,14 +30,15 @@ class Pictures:
 
     def final(self, name: str, poses: ImagePoses, record: bytes, picture: Picture) -> dict[str, bytes]:
         """The final picture of image `name`; its comment says which record and style it shows."""
-        final = paste_poses(picture, poses.people, poses.skeleton, self.style)
+        style = replace(self.style, min_person_score=0.0) if poses.corrected else self.style
+        final = paste_poses(picture, poses.people, poses.skeleton, style)
         return {self.workspace.final_file(name): encode_jpeg(final, final_comment(record, self.style))}
 
     def debugging(
         self, image: Prepared, answers: Sequence[Estimated], poses: ImagePoses, picture: Picture
     ) -> dict[str, bytes]:
         """Every person's heatmaps, and their cut with nobody else's skeleton, as far as they are asked for."""
-        files = {}
+        files, everybody = {}, replace(self.style, min_person_score=0.0)
         for index, person in enumerate(image.people):
             if self.debug.heatmaps:
                 names = skeleton_named(poses.skeleton).keypoints
@@ -44,13 +47,15 @@ class Pictures:
             if self.debug.cuts:
                 cut = image.annot.people[index].cut
                 assert cut is not None, "nobody without a cut comes this far"
-                pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, self.style)
+                pasted = paste_poses(picture, [poses.people[index]], poses.skeleton, everybody)
                 files[self.workspace.cut_inspect_file(image.name, index)] = encode_jpeg(cut_out(pasted, cut))
         return files
 
 
 def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: str, style: DrawStyle) -> Picture:
-    """The picture with everybody's skeleton on it; a keypoint that a corrected record leaves out is not drawn.
+    """The picture with the skeletons of all people whose pose has the style's least score, each with its number.
+
+    A keypoint that a corrected record leaves out is not drawn.
 
     Raises:
         ImageError: the record names a skeleton that nobody knows.
@@ -58,8 +63,10 @@ def paste_poses(picture: Picture, people: Sequence[PersonPose], skeleton_name: s
     skeleton = skeleton_named(skeleton_name)
     drawn = []
     for person in people:
+        if person.score < style.min_person_score:
+            continue
         points = {point.name: point for point in person.keypoints}
         rows = [(p.x, p.y, p.score) if (p := points.get(name)) else (0, 0, 0) for name in skeleton.keypoints]
         table = np.array(rows, np.float64)
-        drawn.append(DrawnPose(table[:, :2], table[:, 2]))
+        drawn.append(DrawnPose(table[:, :2], table[:, 2], person.index))
     return draw_poses(picture, drawn, skeleton, style)

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hrn_stage.config_keys import PUBLISHED_CONTEXT
+
 _PIXELS_PER_UNIT = 200.0
-_CONTEXT = 1.25  # the published code shows the network a quarter more than the box
 _CV2_LONGEST_SIDE = 32766  # cv2.warpAffine keeps coordinates in 16 bits
 
 # Mean and standard deviation of ImageNet in RGB. The published code applies them in this order to BGR inputs as well
@@ -23,9 +24,9 @@ _NORMALIZED = (np.arange(256, dtype=np.float32)[:, None] / np.float32(255) - _ME
 
 
 def center_and_scale(
-    box_xyxy: Sequence[float] | NDArray[np.float64], input_wh: tuple[int, int]
+    box_xyxy: Sequence[float] | NDArray[np.float64], input_wh: tuple[int, int], context: float = PUBLISHED_CONTEXT
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The box grown to the aspect ratio of the input, times 1.25: centre [2] in pixels, scale [2] in 200 pixels.
+    """The box grown to the aspect ratio of the input, times the context: centre [2] in pixels, scale [2] in 200 pixels.
 
     Example: center_and_scale((0, 0, 100, 100), (192, 256)) -> ([50, 50], [0.625, 0.8333])
     """
@@ -34,7 +35,7 @@ def center_and_scale(
     aspect = input_wh[0] / input_wh[1]
     width, height = max(width, height * aspect), max(height, width / aspect)
     center = np.array([x1 + (x2 - x1) * 0.5, y1 + (y2 - y1) * 0.5], np.float32)
-    scale = np.array([width / _PIXELS_PER_UNIT, height / _PIXELS_PER_UNIT], np.float32) * np.float32(_CONTEXT)
+    scale = np.array([width / _PIXELS_PER_UNIT, height / _PIXELS_PER_UNIT], np.float32) * np.float32(context)
     return center, scale
 
 

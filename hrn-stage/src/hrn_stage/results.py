@@ -10,7 +10,7 @@ from hrn_stage import facts
 from hrn_stage.config import HrnConfig
 from pose_contract.storage import read_poses, record_paths, remove_outputs, write_bytes
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.draw_poses import DrawStyle
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.runs.numbered_files import NumberedFiles
 
 

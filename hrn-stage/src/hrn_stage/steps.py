@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from hrn_stage import facts
+from hrn_stage.config_keys import PUBLISHED_CONTEXT
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import Estimated, decode_method, estimate_people, keypoints_in_image
 from hrn_stage.intake import PoseIntake, Prepared, Redraw, read_cut
@@ -76,22 +78,25 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
     """All that changes results, and nothing else; the annot's hash is added per image."""
     test = plan.config.TEST
     method = decode_method(plan.config)
+    options: dict[str, JsonValue] = {
+        "image_size": list(plan.config.MODEL.IMAGE_SIZE),
+        "color_rgb": plan.config.DATASET.COLOR_RGB,
+        "flip_test": test.FLIP_TEST,
+        "shift_heatmap": test.SHIFT_HEATMAP,
+        "decode": method,
+        "blur_kernel": test.BLUR_KERNEL if method == "dark" else None,
+        "network_sha256": plan.network_sha256,
+        "engine": plan.engine,
+        "precision": plan.precision,
+    }
+    if test.CROP_CONTEXT != PUBLISHED_CONTEXT:
+        options["crop_context"] = test.CROP_CONTEXT
     return MadeBy(
         stage=facts().name,
         results=facts().results,
         model=plan.model,
         weights_sha256=plan.weights_sha256,
-        options={
-            "image_size": list(plan.config.MODEL.IMAGE_SIZE),
-            "color_rgb": plan.config.DATASET.COLOR_RGB,
-            "flip_test": test.FLIP_TEST,
-            "shift_heatmap": test.SHIFT_HEATMAP,
-            "decode": method,
-            "blur_kernel": test.BLUR_KERNEL if method == "dark" else None,
-            "network_sha256": plan.network_sha256,
-            "engine": plan.engine,
-            "precision": plan.precision,
-        },
+        options=options,
     )
 
 
@@ -116,6 +121,8 @@ class EstimationSteps:
             overwrite=options.overwrite,
             debug=self._debug,
             seen=seen,
+            max_file_mb=options.max_file_mb,
+            context=plan.config.TEST.CROP_CONTEXT,
         )
         self._estimator: PoseEstimator | None = None
 
@@ -149,7 +156,8 @@ class EstimationSteps:
             annot = read_annot(self._workspace.path(self._workspace.annots) / name)
             for person in annot.people if annot else ():
                 with contextlib.suppress(ImageError):
-                    prepared = prepare_person(person, read_cut(self._workspace, person), config.MODEL.IMAGE_SIZE)
+                    cut = read_cut(self._workspace, person)
+                    prepared = prepare_person(person, cut, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
                     yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
 
     def inputs(self, image: Prepared | Redraw) -> NDArray[np.uint8]:
@@ -165,12 +173,12 @@ class EstimationSteps:
     def outputs(self, image: Prepared | Redraw, answers: Sequence[Estimated]) -> Outputs:
         """The pictures of one image and, unless they alone are made anew, its record."""
         if isinstance(image, Redraw):
-            picture = read_image(self._workspace.path(image.poses.image))
+            picture = read_image(self._workspace.path(image.poses.image), self._options.max_file_mb)
             files = self._pictures.final(image.name, image.poses, image.record, picture)
             return Outputs(image.name, len(image.poses.people), files, done="redrawn", note=image.note)
         poses = self._poses(image, answers)
         record = record_bytes(poses)
-        picture = read_image(self._workspace.path(poses.image))
+        picture = read_image(self._workspace.path(poses.image), self._options.max_file_mb)
         debugging = self._pictures.debugging(image, answers, poses, picture)
         return Outputs(
             name=image.name,

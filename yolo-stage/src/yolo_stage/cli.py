@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import FlagParser, add_network_flags, add_run_flags
+from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
 from yolo_stage import STAGE, __version__
 
 COMMANDS = {
@@ -113,6 +113,7 @@ def parser() -> FlagParser:
         "--batch_size", type=int, metavar="N", help="images given to the network at a time (default: the engine's)"
     )
     speed.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
+    add_limit_flags(speed)
     add_run_flags(parser)
     return parser
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pose_contract.errors import ConfigError, ImageError
 from pose_contract.names import is_image_name
 from stage_kit.pictures.boxes import valid_boxes
-from stage_kit.pictures.images import FORMATS, decode_image
+from stage_kit.pictures.formats import open_file
+from stage_kit.pictures.images import decode_image
 from stage_kit.training.split import measured_photos
 from yolo_stage.corrected import is_workspace, read_corrected
 
@@ -171,7 +171,7 @@ def _darknet_rows(path: Path) -> Iterator[tuple[float, ...]]:
 
 def _upright_size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with path.open("rb") as file, open_file(file) as picture:
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return (picture.height, picture.width) if turned else (picture.width, picture.height)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from typing import Any
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace, default_root
 from stage_kit.command.folders import require_apart, workspace_of_folders
-from stage_kit.command.run_options import MAX_BATCH, RunOptions, require
+from stage_kit.command.run_options import MAX_BATCH, MAX_READ_MB, RunOptions, require
 from yolo_stage import STAGE
 
 FOLDER_FLAGS = {
@@ -62,6 +62,8 @@ class DetectOptions(RunOptions):
         _require(self.n_cpu >= 0, "n_cpu", self.n_cpu, "0 (automatic) or more")
         _require(1 <= self.cut_scale <= 10, "cut_scale", self.cut_scale, "from 1 to 10")
         _require(self.max_people >= 0, "max_people", self.max_people, "0 (no limit) or more")
+        fits = 1 <= self.max_file_mb <= MAX_READ_MB
+        _require(fits, "max_file_mb", self.max_file_mb, f"1 to {MAX_READ_MB}")
         fits = size is None or (32 <= size <= MAX_SIDE and size % 32 == 0)
         _require(fits, "img_size", size, f"a multiple of 32 up to {MAX_SIDE}")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.errors import ImageError
+from pose_contract.errors import DamagedImageError, ImageError
 from pose_contract.names import colliding_names
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from pose_contract.storage import read_kept_record, record_bytes
@@ -159,7 +159,7 @@ class DetectionSteps:
             known = self._seen.known(file)
             if annot and known and self._is_done(name, annot, known):
                 return Settled(name, people=len(annot.people))
-            data = read_image_bytes(workspace.path(file))
+            data = read_image_bytes(workspace.path(file), self._options.max_file_mb)
             sha256 = self._seen.sha256(file, data)
             if annot and self._is_done(name, annot, sha256):
                 return Settled(name, people=len(annot.people))
@@ -172,7 +172,7 @@ class DetectionSteps:
             picture = decode_image(data)
             with fitting_into_memory():
                 network_input, mapping = letterbox(picture, self._plan.input_size)
-        except ImageError:
+        except DamagedImageError:  # whatever else keeps it from being read may pass
             remove_results(self._workspace, name, self._cuts)
             raise
         return Decoded(name, sha256, picture, network_input[None], mapping)
@@ -182,7 +182,7 @@ class DetectionSteps:
         workspace, file = self._workspace, self._workspace.image_file(name)
         sha256 = self._seen.known(file)
         if sha256 is None:
-            sha256 = self._seen.sha256(file, read_image_bytes(workspace.path(file)))
+            sha256 = self._seen.sha256(file, read_image_bytes(workspace.path(file), self._options.max_file_mb))
         if sha256 != annot.image_sha256:
             note = f"{name} has changed, its corrected record is kept as it is"
             return Settled(name, people=len(annot.people), note=note)
@@ -192,7 +192,7 @@ class DetectionSteps:
         files = [person.cut.file for person in people if person.cut] + [workspace.inspect_file(name)]
         if people == annot.people and all(workspace.path(file).is_file() for file in files):
             return Settled(name, people=len(annot.people))
-        picture = decode_image(read_image_bytes(workspace.path(file)))
+        picture = read_image(workspace.path(file), self._options.max_file_mb)
         return Corrected(name, annot.model_copy(update={"people": people}), picture)
 
     def _is_done(self, name: str, annot: ImageAnnot, sha256: str) -> bool:
@@ -211,7 +211,7 @@ class DetectionSteps:
     def _samples(self, names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
         for name in spread(names):
             with contextlib.suppress(ImageError):
-                picture = read_image(self._workspace.path(self._workspace.image_file(name)))
+                picture = read_image(self._workspace.path(self._workspace.image_file(name)), self._options.max_file_mb)
                 yield letterbox(picture, self._plan.input_size)[0][None]
 
     def inputs(self, image: Decoded | Corrected) -> NDArray[np.float32]:

@@ -91,20 +91,21 @@ def _read_mpii(config: HrnConfig, subset: str) -> list[Sample]:
     samples = []
     for number, (person, head_length) in enumerate(zip(people, heads, strict=True)):
         with _record(path, number):
-            samples.append(_mpii_person(person, folder, config.MODEL.IMAGE_SIZE, head_length))
+            samples.append(_mpii_person(person, folder, config, head_length))
     return samples
 
 
-def _mpii_person(person: Any, folder: Path, input_wh: tuple[int, int], head_length: float | None) -> Sample:
+def _mpii_person(person: Any, folder: Path, config: HrnConfig, head_length: float | None) -> Sample:
     center, scale = np.array(person["center"], np.float32), np.float32(person["scale"])
     if center[0] != -1:
         # The published code shifts the centre down and adds a quarter of context, so that no limb is cut off.
         center[1] += 15 * scale
-        scale *= np.float32(1.25)
+        scale *= np.float32(config.TEST.CROP_CONTEXT)
     labelled = np.array(person["joints_vis"], bool)
     joints = np.array(person["joints"], np.float32).reshape(len(labelled), 2) - 1
     joints[~labelled] = 0
-    seen = np.array([scale, scale * (input_wh[1] / input_wh[0])], np.float32)
+    width, height = config.MODEL.IMAGE_SIZE
+    seen = np.array([scale, scale * (height / width)], np.float32)
     return Sample(folder / person["image"], center - 1, seen, joints, labelled, head_length=head_length)
 
 
@@ -134,20 +135,20 @@ def _read_coco(config: HrnConfig, subset: str) -> list[Sample]:
     samples = []
     for number, person in enumerate(people):
         with _record(path, number):
-            sample = _coco_person(person, images[person["image_id"]], folder, config.MODEL.IMAGE_SIZE)
+            sample = _coco_person(person, images[person["image_id"]], folder, config)
         if sample is not None:
             samples.append(sample)
     return samples
 
 
-def _coco_person(person: Any, image: Any, folder: Path, input_wh: tuple[int, int]) -> Sample | None:
+def _coco_person(person: Any, image: Any, folder: Path, config: HrnConfig) -> Sample | None:
     box = _box_in_image(person["bbox"], image["width"], image["height"])
     if person.get("iscrowd") or not person.get("num_keypoints") or box is None:
         return None
     points = np.array(person["keypoints"], np.float32).reshape(-1, 3)
     labelled = points[:, 2] > 0
     points[~labelled] = 0
-    center, scale = center_and_scale(box, input_wh)
+    center, scale = center_and_scale(box, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
     return Sample(
         folder / image["file_name"], center, scale, points[:, :2], labelled, image["id"], float(person["area"])
     )
@@ -178,7 +179,8 @@ def _read_lsp(config: HrnConfig, subset: str) -> list[Sample]:
         labelled = person[:, 2] > 0
         if labelled.sum() < 2 or np.ptp(person[labelled, :2], axis=0).max() < 1:
             continue  # no extent, so no box
-        center, scale = center_and_scale(extent_box(person[:, :2], labelled), config.MODEL.IMAGE_SIZE)
+        box = extent_box(person[:, :2], labelled)
+        center, scale = center_and_scale(box, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
         image = next(
             (
                 folder / str(file)
@@ -219,7 +221,7 @@ def _read_workspace(config: HrnConfig, subset: str) -> list[Sample]:
         if poses is None or poses.skeleton != skeleton.name or not (poses.corrected or subset == ALL_RECORDS):
             continue
         for person in poses.people:
-            center, scale = center_and_scale(person.box.xyxy, config.MODEL.IMAGE_SIZE)
+            center, scale = center_and_scale(person.box.xyxy, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
             points = {point.name: (point.x, point.y) for point in person.keypoints}
             joints, labelled = _joints_by_name(points, skeleton)
             samples.append(Sample(workspace.path(poses.image), center, scale, joints, labelled))

@@ -17,7 +17,8 @@ from hrn_stage.training.sets import is_workspace
 from pose_contract.skeletons import Skeleton
 from pose_contract.storage import write_bytes
 from stage_kit.command.progress import tell
-from stage_kit.pictures.draw_poses import DrawnPose, DrawStyle, draw_poses
+from stage_kit.pictures.draw_poses import DrawnPose, draw_poses
+from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.images import Picture, read_image
 from stage_kit.training.card import Card, commit_of
 from stage_kit.training.log import EpochLog

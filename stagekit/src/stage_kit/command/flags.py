@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pose_contract.errors import USAGE
+from stage_kit.pictures.limits import MAX_FILE_MB
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
@@ -118,3 +119,9 @@ def add_talk_flags(group: Any) -> None:
     """--quiet and --verbose."""
     group.add_argument("--quiet", action="store_true", help="errors only")
     group.add_argument("--verbose", action="store_true", help="say why this engine and this precision, too")
+
+
+def add_limit_flags(group: argparse._ArgumentGroup) -> None:
+    """--max_file_mb."""
+    text = f"largest file read as a picture, in MB (default: {MAX_FILE_MB})"
+    group.add_argument("--max_file_mb", type=int, default=MAX_FILE_MB, metavar="MB", help=text)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pose_contract.errors import UsageError
+from stage_kit.pictures.limits import MAX_FILE_MB
 
 MAX_BATCH = 1024
+MAX_READ_MB = 4000  # four times as much memory would hardly suffice for more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,7 @@ class RunOptions:
         keep_going: exit 0 even if some images failed.
         quiet: errors only.
         verbose: say why the engine and the precision were chosen, too.
+        max_file_mb: the largest file that is read as a picture, in million bytes.
         differing: what differs from the defaults, in words, for the first line of the run.
     """
 
@@ -27,6 +30,7 @@ class RunOptions:
     keep_going: bool = False
     quiet: bool = False
     verbose: bool = False
+    max_file_mb: int = MAX_FILE_MB
     differing: str = ""
 
     def first_line(self, why: str, details: str) -> str:
@@ -37,7 +41,8 @@ class RunOptions:
 
 def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
     """The fields of `RunOptions` as the flags of `add_run_flags` have them."""
-    flags = {field.name: getattr(args, field.name) for field in fields(RunOptions) if field.name != "differing"}
+    names = {field.name for field in fields(RunOptions)} - {"differing"}
+    flags = {name: getattr(args, name) for name in names if hasattr(args, name)}
     return flags | {"differing": differing}
 
 

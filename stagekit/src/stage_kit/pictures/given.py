@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pose_contract.errors import ImageError, UsageError
-from stage_kit.pictures.images import MAX_SIDE, Picture, read_image, upright_picture
+from stage_kit.pictures.images import Picture, read_image, upright_picture
+from stage_kit.pictures.limits import MAX_SIDE
 
 GivenPicture: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
 """A path, a Pillow image, or RGB uint8 [H, W, 3]."""

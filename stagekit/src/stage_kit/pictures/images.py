@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    ExifTags,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from pose_contract.errors import ImageError
+from pose_contract.errors import DamagedImageError, ImageError
 from pose_contract.storage import write_bytes
+from stage_kit.pictures.colours import rgb_of
+from stage_kit.pictures.formats import open_picture
+from stage_kit.pictures.limits import MAX_FILE_MB, MAX_PIXELS, MAX_SIDE
 
 Picture = NDArray[np.uint8]
 
@@ -49,22 +40,10 @@ JPEG_SETTINGS = (
 )
 JFIF_HEADER = 20  # bytes: start of image and the APP0 segment; other segments follow
 
-MAX_PIXELS = 200_000_000
-MAX_SIDE = 65_500  # pixels; JPEG, in which cuts and pictures are written, has no more
-# Only these decoders ever see a user's file; importing them is what makes Pillow know them.
-FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        WebPImagePlugin.WebPImageFile,
-        BmpImagePlugin.BmpImageFile,
-        TiffImagePlugin.TiffImageFile,
-    )
-)
+_BYTES_TO_DECODE_A_PIXEL = 10  # a progressive JPEG's coefficients and pixels
 
 
-def read_image(path: Path) -> Picture:
+def read_image(path: Path, max_file_mb: int = MAX_FILE_MB) -> Picture:
     """Reads one picture.
 
     EXIF orientation is applied; grey, palette and CMYK become RGB, transparency is laid over white, 16-bit values are
@@ -74,24 +53,29 @@ def read_image(path: Path) -> Picture:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        ImageError: missing, not a picture, truncated, unreadable, or over 200 megapixels.
+        DamagedImageError: not a picture, truncated, damaged.
+        ImageError: missing, unreadable, over `max_file_mb`, over 200 megapixels, or too large for the memory.
     """
-    return decode_image(read_image_bytes(path))
+    return decode_image(read_image_bytes(path, max_file_mb))
 
 
-def read_image_bytes(path: Path) -> bytes:
-    """The bytes of a picture file.
+def read_image_bytes(path: Path, max_file_mb: int = MAX_FILE_MB) -> bytes:
+    """The bytes of a picture file, of at most `max_file_mb` million bytes.
 
     Raises:
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read, or is too large.
     """
     try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/")
-        if not stat.S_ISREG(kind):  # a pipe would keep us waiting for ever, a device would never end
+        if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever, a device would never end
             raise ImageError("is a pipe, a socket or a device, not a picture", "take it out of images/")
-        return path.read_bytes()
+        if status.st_size > max_file_mb * 1_000_000:
+            reason = f"has {status.st_size / 1e6:.0f} MB, over the limit of {max_file_mb} MB"
+            raise ImageError(reason, "save it as JPEG, or raise --max_file_mb")
+        with fitting_into_memory(), path.open("rb") as file:
+            return file.read(max_file_mb * 1_000_000)  # whatever is being written to its end meanwhile
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None
@@ -104,8 +88,8 @@ def read_image_bytes(path: Path) -> bytes:
 def decode_image(data: bytes) -> Picture:
     """`read_image` for bytes at hand."""
     if not data:
-        raise ImageError("is empty (0 bytes)", "copy the picture again")
-    with _readable(), _opened(data) as opened:
+        raise DamagedImageError("is empty (0 bytes)", "copy the picture again")
+    with _readable(), open_picture(data) as opened:
         return _picture(opened)
 
 
@@ -116,8 +100,19 @@ def upright_picture(opened: Image.Image) -> Picture:
 
 
 def _picture(opened: Image.Image) -> Picture:
-    pixels = opened.width * opened.height
-    if pixels > MAX_PIXELS:
+    _require_size(opened)
+    try:
+        opened.load()
+    except OSError:
+        # Some decoders tell a lack of memory as damage. Whether there was one is tried: address space costs nothing.
+        np.empty(opened.width * opened.height * _BYTES_TO_DECODE_A_PIXEL, np.uint8)
+        raise
+    _require_size(opened)  # a HEIC's size may be another once it is decoded
+    return rgb_of(_upright(opened))
+
+
+def _require_size(opened: Image.Image) -> None:
+    if opened.width * opened.height > MAX_PIXELS:
         raise ImageError(
             f"is {opened.width} x {opened.height}, over the limit of {MAX_PIXELS // 1_000_000} megapixels",
             "shrink the picture first",
@@ -127,8 +122,6 @@ def _picture(opened: Image.Image) -> Picture:
             f"is {opened.width} x {opened.height}; no side may be over {MAX_SIDE} pixels",
             "shrink the picture first, or cut it into parts",
         )
-    opened.load()
-    return np.ascontiguousarray(_to_rgb(_upright(opened)))
 
 
 @contextlib.contextmanager
@@ -138,20 +131,14 @@ def _readable() -> Iterator[None]:
         with fitting_into_memory():
             yield
     except UnidentifiedImageError:
-        raise ImageError("is not a picture, or of an unknown kind", "save it as JPEG or PNG") from None
+        raise DamagedImageError("is not a picture, or of an unknown kind", "save it as JPEG or PNG") from None
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
-        raise ImageError(f"is damaged: {error}", "copy the picture again, or save it anew") from error
-
-
-def _opened(data: bytes) -> ImageFile.ImageFile:
-    """The picture with its header read. Image.open would do as well, but for its own limit, which is the process's."""
-    for open_as, accepts in (Image.OPEN[name] for name in FORMATS):
-        if accepts is None or accepts(data[:16]) is True:
-            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):  # not of this kind after all
-                return open_as(io.BytesIO(data), "")
-    raise UnidentifiedImageError
+        if "memory" in str(error).lower():  # libtiff, libheif and libavif tell it in words of their own
+            raise _too_large() from None
+        told = " ".join(str(error).split())
+        raise DamagedImageError(f"is damaged: {told}", "copy the picture again, or save it anew") from error
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -160,35 +147,6 @@ def _upright(picture: Image.Image) -> Image.Image:
     except Exception:  # damaged EXIF says nothing about orientation, and the pixels are fine
         turn = None
     return picture if turn is None else picture.transpose(turn)
-
-
-def _to_rgb(picture: Image.Image) -> Picture:
-    if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    elif picture.mode in {"PA", "LA", "La", "RGBa"}:
-        picture = picture.convert("RGBA" if picture.mode != "La" else "LA").convert("RGBA")
-    elif "transparency" in picture.info and picture.mode in {"L", "RGB", "1"}:
-        picture = picture.convert("RGBA")
-    if picture.mode == "RGBA":
-        white = Image.new("RGBA", picture.size, "white")
-        return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _from_wide_grey(np.asarray(picture))
-    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-
-
-def _from_wide_grey(values: NDArray[np.generic]) -> Picture:
-    """Grey of 16 or 32 bits or float -> RGB, scaled by the range that its type or its largest value stands for."""
-    wide = np.nan_to_num(values.astype(np.float64))
-    largest = float(wide.max())
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        white = 65535.0
-    elif values.dtype.kind == "f" and largest <= 1:
-        white = 1.0
-    else:
-        white = 255.0 if largest <= 255 else 65535.0 if largest <= 65535 else largest
-    grey = np.clip(np.rint(wide * (255.0 / white)), 0, 255).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def encode_jpeg(picture: Picture, comment: str = "") -> bytes:
@@ -219,7 +177,11 @@ def fitting_into_memory() -> Iterator[None]:
     except (MemoryError, cv2.error) as error:
         if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
             raise
-        raise ImageError("does not fit into memory", "shrink the picture first") from None
+        raise _too_large() from None
+
+
+def _too_large() -> ImageError:
+    return ImageError("does not fit into memory", "shrink the picture first")
 
 
 def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:

@@ -21,6 +21,7 @@ from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.lock import locked
+from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
 from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, threads, worker_count
@@ -90,7 +91,7 @@ class BatchRun(Generic[ImageT, Answer]):
         with locked(self._facts.workspace, self._facts.stage.name), log.kept(), log.progress:
             log.say(self._facts.why)
             if listing.ignored:
-                log.say(f"passed over, no pictures: {', '.join(listing.ignored)}")
+                log.say(passed_over_line(listing.ignored))
             for name, error in listing.failures.items():
                 log.fail(self._facts.workspace.image_file(name), error)
             self._clear(log)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_contract.errors import UsageError
-from pose_contract.names import is_image_name, is_text, printable
+from pose_contract.names import IMAGE_SUFFIXES, is_image_name, is_text, printable
 from pose_contract.workspace import Workspace
 
 
@@ -53,7 +53,7 @@ def list_images(workspace: Workspace) -> ImageListing:
                 kind.append(printable(prefix + entry) if kind is not names else prefix + entry)
     if not names and not unreadable:
         found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
-        raise UsageError(f"no picture in {folder}{found}", "put photos in: .jpg .jpeg .png .webp .bmp .tif")
+        raise UsageError(f"no picture in {folder}{found}", f"put photos in: {' '.join(sorted(IMAGE_SUFFIXES))}")
     return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)))
 
 
