@@ -133,12 +133,8 @@ def test_a_limb_has_the_colour_of_its_own_side(skeleton_side):
 
 @pytest.mark.parametrize(("score", "shown"), [(0.0, False), (0.1999, False), (0.2, True), (1.0, True), (np.nan, False)])
 def test_min_score(score, shown):
-    drawn = draw_poses(
-        GREY,
-        [pose(score=score, pelvis=(150.0, 100.0), thorax=(150.0, 50.0))],
-        MPII16,
-        DrawStyle(min_score=0.2, label=True),
-    )
+    limb = pose(score=score, pelvis=(150.0, 100.0), thorax=(150.0, 50.0))
+    drawn = draw_poses(GREY, [limb], MPII16, DrawStyle(min_score=0.2, label=True))
     assert changed(drawn).any() == shown
 
 
