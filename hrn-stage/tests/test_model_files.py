@@ -130,3 +130,21 @@ def test_the_network_hash_tells_networks_apart_and_ignores_the_rest(weights: Pat
 
     assert network() == network(SIGMA=3, INIT_WEIGHTS=False)
     assert network() != network(IMAGE_SIZE=[64, 64], HEATMAP_SIZE=[16, 16])
+
+
+def test_the_embedded_network_brings_its_decoding_unless_the_user_has_one(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite, cfg = tmp_path / "lite", Path("x.yaml")
+    monkeypatch.setattr("hrn_stage.model_files.LITE", lite)
+    own = {"DECODE": "dark", "BLUR_KERNEL": 5, "CROP_CONTEXT": 1.1, "FLIP_TEST": True}
+    put(lite / "tiny.pth")
+    tree = config_with(MODEL={"PRETRAINED": "tiny.pth"}).model_dump(mode="json", exclude={"TEST"})
+    (lite / "tiny.yaml").write_text(yaml.safe_dump(tree | {"TEST": own}))
+
+    def decoding(**test: Any) -> tuple[object, ...]:
+        chosen = plan_estimator(config_with(TEST=test), cfg, "lite", "cpu").config.TEST
+        return chosen.DECODE, chosen.BLUR_KERNEL, chosen.CROP_CONTEXT, chosen.FLIP_TEST
+
+    assert decoding(POST_PROCESS=True) == ("dark", 5, 1.1, False)
+    assert decoding(POST_PROCESS=True, DECODE="quarter", CROP_CONTEXT=1.25) == ("quarter", 5, 1.25, False)

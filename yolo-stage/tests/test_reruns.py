@@ -19,9 +19,10 @@ from fakes import (
     plan_with,
     save,
 )
+from PIL import Image
 from story import annot_of, prepared, run
 
-from pose_contract.errors import UsageError, WorkspaceError
+from pose_contract.errors import ImageError, UsageError, WorkspaceError
 from pose_contract.storage import record_paths
 from pose_contract.workspace import Workspace
 from stage_kit.runs.lock import locked
@@ -238,3 +239,40 @@ def test_records_of_the_first_release_for_jpg_in_capitals_take_todays_name(
     if corrected:
         assert record.read_text() == data
     assert set(workspace_bytes(workspace.root)) == set(wanted)
+
+
+def outputs_of(workspace: Workspace) -> dict[str, bytes]:
+    return {file: data for file, data in workspace_bytes(workspace.root).items() if not file.startswith("reports/")}
+
+
+@pytest.mark.parametrize("hindrance", ["memory", "size", "side"])
+def test_a_photo_that_only_cannot_be_read_now_keeps_its_outputs(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, hindrance: str
+) -> None:
+    run(workspace)
+    photo_file = workspace.root / "images/a.jpg"
+    options: dict[str, object] = {}
+    if hindrance == "memory":
+
+        def decode(data: bytes) -> object:
+            raise ImageError("does not fit into memory", "shrink the picture first")
+
+        monkeypatch.setattr("yolo_stage.steps.decode_image", decode)
+        photo_file.write_bytes(photo_file.read_bytes() + b"\0")
+    elif hindrance == "size":
+        photo_file.write_bytes(photo_file.read_bytes() + bytes(1_000_001))
+        options["max_file_mb"] = 1
+    else:
+        Image.new("L", (70_000, 2)).save(photo_file, "PNG")
+    before = outputs_of(workspace)
+    (failure,) = run(workspace, **options).failures
+    assert failure.file == "images/a.jpg" and failure.remedy
+    assert outputs_of(workspace) == before
+
+
+def test_a_damaged_photo_takes_its_outputs_along(workspace: Workspace) -> None:
+    run(workspace)
+    (workspace.root / "images/a.jpg").write_bytes(b"no longer a picture")
+    (failure,) = run(workspace).failures
+    assert "not a picture" in failure.reason
+    assert not {file for file in outputs_of(workspace) if file.startswith(("annots/a.", "inspect/a.", "cuts/a-"))}
