@@ -62,6 +62,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             config=plan.config,
             style=style,
             batch_size=args.batch_size,
+            max_file_mb=args.max_file_mb,
             **run_flags(args, differing),
         )
     return conclude(estimate_poses(options, plan), workspace, options)

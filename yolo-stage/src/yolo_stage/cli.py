@@ -71,6 +71,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             n_cpu=args.n_cpu,
             cut_scale=args.cut_scale,
             max_people=args.max_people,
+            max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
         plan = plan_detector(model)

@@ -41,8 +41,8 @@ class RunOptions:
 
 def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
     """The fields of `RunOptions` as the flags of `add_run_flags` have them."""
-    names = {field.name for field in fields(RunOptions)} - {"differing"}
-    flags = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    names = {field.name for field in fields(RunOptions)} - {"differing", "max_file_mb"}  # the latter is a setting
+    flags = {name: getattr(args, name) for name in names}
     return flags | {"differing": differing}
 
 
