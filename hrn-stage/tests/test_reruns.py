@@ -45,7 +45,7 @@ def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: 
     for path in (workspace.root / "images").rglob("*.jpg"):
         os.utime(path, (1e9, 1e9))
     run(workspace)
-    monkeypatch.setattr("hrn_stage.intake.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("hrn_stage.intake.read_image_bytes", lambda path, *_: pytest.fail(f"{path} was read"))
     assert run(workspace).counts.skipped == 3
 
 
@@ -124,7 +124,7 @@ def test_a_release_does_nothing_anew_other_drawing_draws_and_other_results_do_al
     for module in ("results", "steps"):
         monkeypatch.setattr(f"hrn_stage.{module}.facts", lambda: released)
     assert run(workspace).counts.skipped == 3
-    monkeypatch.setattr("hrn_stage.results.facts", lambda: released.model_copy(update={"drawing": 2}))
+    monkeypatch.setattr("hrn_stage.results.facts", lambda: released.model_copy(update={"drawing": 3}))
     assert run(workspace).counts.redrawn == 3
     monkeypatch.setattr("hrn_stage.steps.facts", lambda: released.model_copy(update={"results": 2}))
     assert run(workspace).counts.processed == 3

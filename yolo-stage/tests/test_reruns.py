@@ -44,7 +44,7 @@ def test_a_rerun_touches_nothing_and_never_loads_the_network(workspace: Workspac
 def test_what_has_been_seen_is_not_even_read(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Size and modification time, kept from run to run, spare the reading and hashing of every image."""
     run(workspace)
-    monkeypatch.setattr("yolo_stage.steps.read_image_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("yolo_stage.steps.read_image_bytes", lambda path, *_: pytest.fail(f"{path} was read"))
     assert run(workspace).counts.skipped == 3
 
 
