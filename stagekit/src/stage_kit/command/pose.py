@@ -19,6 +19,7 @@ COMMANDS = {
     "workspace": "create a workspace, or fill in what one lacks",
     "found": "per photo: how many people, and where the picture is",
     "verdict": "exit 3 if the last run lists failures",
+    "export": "corrected poses as COCO's JSON or YOLO-pose text",
     "schema": "write the records' JSON schemas",
 }
 
@@ -46,6 +47,10 @@ def parser(command: str) -> FlagParser:
     elif command == "weights":
         result.add_argument("names", nargs="*", metavar="NAME", help="published files (default: what a stage takes)")
         result.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
+    elif command == "export":
+        result.add_argument("format", choices=("coco", "yolo"))
+        result.add_argument("output", type=Path, metavar="FILE|FOLDER", help="a .json for coco, a folder for yolo")
+        result.add_argument("workspace", type=Path, nargs="?", metavar="WORKSPACE")
     elif command == "schema":
         result.add_argument("folder", type=Path, metavar="FOLDER")
     else:
@@ -140,6 +145,14 @@ def _verdict(args: argparse.Namespace) -> int:
     return verdict(existing_workspace(args.workspace))
 
 
+def _export(args: argparse.Namespace) -> int:
+    from stage_kit.command.template import existing_workspace
+    from stage_kit.export.command import export
+
+    print(export(existing_workspace(args.workspace), args.format, args.output))
+    return DONE
+
+
 def _schema(args: argparse.Namespace) -> int:
     from pose_contract.storage import write_schemas
 
@@ -155,6 +168,7 @@ STORIES: dict[str, Callable[[argparse.Namespace], int]] = {
     "workspace": _workspace,
     "found": _found,
     "verdict": _verdict,
+    "export": _export,
     "schema": _schema,
 }
 

@@ -1,0 +1,1 @@
+"""Corrected records in the formats of other tools."""
