@@ -80,7 +80,7 @@ def test_corrected_poses_with_a_typing_mistake_are_not_overwritten(
     path.write_text(path.read_text().replace(typed, meant))
     kept = path.read_bytes()
     (failure,) = run(workspace, overwrite=True).failures
-    assert failure.file == "images/a.jpg" and "corrected record with a" in failure.reason and hint in failure.remedy
+    assert failure.file == "images/a.jpg" and "record with a mistake" in failure.reason and hint in failure.remedy
     assert path.read_bytes() == kept
 
 
