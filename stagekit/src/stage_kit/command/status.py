@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pose_contract.errors import ImageError, UsageError
-from pose_contract.names import colliding_names
+from pose_contract.names import colliding_names, printable
 from pose_contract.records import ImageAnnot, ImagePoses
 from pose_contract.storage import read_report, record_paths
 from pose_contract.workspace import Workspace
@@ -43,7 +43,7 @@ def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[
     else:
         images = _posed(workspace, seen)
     for name, record in images:
-        if isinstance(record, ImageError) or (record is None and workspace.image_file(name) in failed):
+        if isinstance(record, ImageError) or (record is None and printable(workspace.image_file(name)) in failed):
             counts["failed"] += 1
         elif record is None:
             counts["to do"] += 1

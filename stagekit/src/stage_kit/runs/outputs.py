@@ -19,7 +19,7 @@ def write_outputs(workspace: Workspace, outputs: Outputs) -> None:
         WorkspaceError: not writable, or the disk is full.
         ImageError: a name that cannot be written, or a record that a person has edited meanwhile.
     """
-    if outputs.record is not None:
+    if outputs.record is not None and outputs.replaces is not None:
         _require_unedited(workspace, outputs.record[0], outputs.replaces)
     if outputs.record is not None and not outputs.kept:
         remove_file(workspace.path(outputs.record[0]))
@@ -33,6 +33,6 @@ def write_outputs(workspace: Workspace, outputs: Outputs) -> None:
         write_bytes(workspace.path(outputs.record[0]), outputs.record[1])
 
 
-def _require_unedited(workspace: Workspace, file: str, examined: bytes | None) -> None:
+def _require_unedited(workspace: Workspace, file: str, examined: bytes) -> None:
     if record_bytes_at(workspace, file) != examined:
         raise ImageError(f"has a record that was edited during the run, and is kept: {file}", "run the stage again")
