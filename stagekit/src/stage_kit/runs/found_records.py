@@ -99,7 +99,7 @@ def record_bytes_at(workspace: Workspace, file: str) -> bytes | None:
         if path.is_dir():
             return None
         raise ImageError(f"has a record that cannot be read: {error.strerror}", f"chmod u+r '{path}'") from None
-    with open(handle, "rb") as opened:  # noqa: PTH123 - a file descriptor
+    try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
             return None
@@ -108,7 +108,10 @@ def record_bytes_at(workspace: Workspace, file: str) -> bytes | None:
         if status.st_size > MAX_RECORD_BYTES:
             reason = f"has a record of {status.st_size // 1_000_000} MB: {file}; the limit is 16 MB"
             raise ImageError(reason, f"make it smaller, or delete {file} to have it made anew")
-        return opened.read(MAX_RECORD_BYTES + 1)
+        with open(handle, "rb", closefd=False) as opened:
+            return opened.read(MAX_RECORD_BYTES + 1)
+    finally:
+        os.close(handle)
 
 
 def picture_of(workspace: Workspace, stem: str) -> str:
