@@ -1,6 +1,6 @@
 """Records as they are found on disk: whose work each is, and what is wrong with one that cannot be read.
 
-A stage seals what it writes (docs/adr/0010): a record whose seal does not fit its bytes has been edited by hand.
+A stage seals what it writes (docs/adr/0013): a record whose seal does not fit its bytes has been edited by hand.
 """
 
 from __future__ import annotations
