@@ -12,10 +12,8 @@ import pytest
 from sample_records import annot
 
 from pose_contract.errors import ImageError, WorkspaceError
-from pose_contract.records import ImageAnnot
 from pose_contract.storage import (
     read_annot,
-    read_kept_record,
     record_paths,
     remove_file,
     remove_outputs,
@@ -151,33 +149,6 @@ def test_a_folder_that_is_not_mine(tmp_path: Path) -> None:
             remove_file(tmp_path / "a")
     finally:
         tmp_path.chmod(0o700)
-
-
-@pytest.mark.parametrize(
-    ("damage", "where"),
-    [
-        (lambda text: text.replace('"corrected": true,', '"corrected": true,,'), "line"),
-        (lambda text: text.replace('"score": 0.9876,', ""), "people.0.score"),
-        (lambda text: text.replace('"score": 0.9877,', ""), "people.0.score"),
-    ],
-)
-def test_a_corrected_record_with_a_mistake_is_not_taken_for_nothing(
-    tmp_path: Path, damage: Callable[[str], str], where: str
-) -> None:
-    path = tmp_path / "a.json"
-    write_record(path, annot(corrected=True))
-    assert read_kept_record(path, ImageAnnot) == annot(corrected=True)
-    text = path.read_text()
-    if damage(text) == text:
-        pytest.skip("the other rounding")
-    path.write_text(damage(text))
-    with pytest.raises(ImageError, match="corrected record with a mistake") as caught:
-        read_kept_record(path, ImageAnnot)
-    assert where in caught.value.reason and "mend" in caught.value.remedy
-    assert read_annot(path) is None
-    path.write_text("{")
-    assert read_kept_record(path, ImageAnnot) is None
-    assert read_kept_record(tmp_path / "gone.json", ImageAnnot) is None
 
 
 def test_a_folder_named_like_a_record_is_none(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normal
 from hrn_stage.steps import estimate_poses
 from pose_contract.errors import UsageError
 from pose_contract.records import Person
-from pose_contract.skeletons import MPII16, Skeleton
+from pose_contract.skeletons import LSP14, MPII16, Skeleton
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_poses import DrawnPose, draw_poses
@@ -236,8 +236,8 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(workspace: Workspace) -> N
         "nocut.jpg": "cuts/nocut-0.jpg is gone",
         "badcut.jpg": "cuts/badcut-0.jpg is empty",
         "othercut.jpg": "cuts/othercut-0.jpg is 10 x 10",
-        "damaged": "damaged",
-        "elsewhere": "belongs elsewhere",
+        "damaged.jpg": "annots/damaged.json, line 1, column 1",
+        "elsewhere.jpg": "belongs elsewhere",
     }.items():
         assert expected in reasons.pop(f"images/{name}"), name
     assert not reasons
@@ -249,14 +249,17 @@ def test_an_annot_that_cannot_be_read_fails_alone(workspace: Workspace) -> None:
     (workspace.root / "annots/broken.json").symlink_to("nowhere")
     report = run(workspace)
     (failure,) = report.failures
-    assert failure.file == "images/broken" and "annot that cannot be read: No such file" in failure.reason
+    assert failure.file == "images/broken.jpg" and "annot that cannot be read: No such file" in failure.reason
     assert report.counts.processed == 3
 
 
 def test_an_old_skeleton_stands_in_the_csv_only(workspace: Workspace) -> None:
     """A corrected record of an earlier run; a COCO file has one skeleton."""
     run(workspace)
-    poses = poses_of(workspace, "é/b c.jpg").model_copy(update={"corrected": True, "skeleton": "lsp14"})
+    poses = poses_of(workspace, "é/b c.jpg")
+    known = [point for point in poses.people[0].keypoints if point.name in LSP14.keypoints]
+    person = poses.people[0].model_copy(update={"keypoints": tuple(known)})
+    poses = poses.model_copy(update={"corrected": True, "skeleton": "lsp14", "people": (person,)})
     write_record(workspace.root / "output/poses/é/b c.json", poses)
     run(workspace)
     assert len(json.loads((workspace.root / "output/keypoints.coco.json").read_text())) == 2

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sample_records import annot, poses
 from sample_stages import FIRST, SECOND
 
 from pose_contract.errors import ImageError
-from pose_contract.storage import record_bytes, write_bytes, write_record
+from pose_contract.storage import write_bytes, write_record
 from pose_contract.workspace import Workspace
 from stage_kit.command.pose import main
 from stage_kit.command.progress import Progress
 from stage_kit.command.status import status_table, workspace_status
+from stage_kit.pictures.images import encode_jpeg
+from stage_kit.runs.found_records import sealed_bytes
 from stage_kit.runs.journal import RunLog
 
 
@@ -24,14 +28,18 @@ def two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"stage_kit.{module}.installed_stages", lambda: (FIRST, SECOND))
 
 
+def photo(name: str) -> bytes:
+    return encode_jpeg(np.full((40, 60, 3), ord(name), np.uint8))
+
+
 def fill(workspace: Workspace) -> None:
     """Four images: a done with one person, b done without anybody, c failed, d to do."""
     for name in "abcd":
-        write_bytes(workspace.root / f"images/{name}.jpg", name.encode())
+        write_bytes(workspace.root / f"images/{name}.jpg", photo(name))
     for name, people in (("a", 1), ("b", 0)):
-        record = annot(f"images/{name}.jpg", people, hashlib.sha256(name.encode()).hexdigest())
-        write_record(workspace.path(workspace.annot_file(f"{name}.jpg")), record)
-        sha256 = hashlib.sha256(record_bytes(record)).hexdigest()
+        record = annot(f"images/{name}.jpg", people, hashlib.sha256(photo(name)).hexdigest())
+        write_bytes(workspace.path(workspace.annot_file(f"{name}.jpg")), sealed_bytes(record))
+        sha256 = hashlib.sha256(sealed_bytes(record)).hexdigest()
         write_record(workspace.path(workspace.poses_file(f"{name}.jpg")), poses(record, sha256))
         write_bytes(workspace.path(workspace.final_file(f"{name}.jpg")), b"x")
     log = RunLog(workspace, FIRST, {}, Progress("first-stage", 4, quiet=True))
@@ -66,14 +74,40 @@ def test_what_has_changed_is_to_do_again(workspace: Workspace) -> None:
     assert status["second-stage"] == {"to do": 2}
 
 
-def test_a_changed_and_a_damaged_annot_are_to_do_again(workspace: Workspace) -> None:
+def test_an_edited_annot_is_done_and_one_that_cannot_be_read_has_failed(workspace: Workspace) -> None:
     fill(workspace)
     path = workspace.root / "annots/a.json"
-    path.write_bytes(path.read_bytes() + b"\n")
+    path.write_bytes(path.read_bytes().replace(b'"x1": 1.0', b'"x1": 2.0'))
     (workspace.root / "annots/b.json").write_bytes(b"{")
     status = workspace_status(workspace)
-    assert status["first-stage"] == {"done": 1, "nobody": 0, "failed": 1, "to do": 2}
-    assert status["second-stage"] == {"to do": 2}
+    assert status["first-stage"] == {"done": 1, "nobody": 0, "failed": 2, "to do": 1}
+    assert status["second-stage"] == {"failed": 1, "to do": 1}
+    path.write_bytes(path.read_bytes().replace(b'"width": 60', b'"width": 61'))
+    assert workspace_status(workspace)["first-stage"] == {"failed": 3, "to do": 1}
+
+
+def test_edited_poses_are_done_and_mistyped_ones_have_failed(workspace: Workspace) -> None:
+    fill(workspace)
+    path = workspace.root / "output/poses/a.json"
+    path.write_bytes(path.read_bytes().replace(b'"x": 3.25', b'"x": 4'))
+    assert workspace_status(workspace)["second-stage"] == {"done": 2, "nobody": 1}
+    path.write_bytes(path.read_bytes().replace(b'"x": 4', b'"x": 4e9'))
+    assert workspace_status(workspace)["second-stage"] == {"done": 1, "nobody": 1, "failed": 1}
+
+
+def test_names_that_clash_or_are_no_text_have_failed_and_others_are_passed_over(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(workspace)
+    before = workspace_status(workspace)["first-stage"]
+    for name in ("e.png", "e.png.jpg", "clip.mp4", "notes.txt"):
+        write_bytes(workspace.root / "images" / name, photo("e"))
+    (workspace.root / os.fsdecode(b"images/caf\xe9.jpg")).write_bytes(photo("f"))
+    after = workspace_status(workspace)["first-stage"]
+    assert after - before == {"failed": 2, "to do": 1, "passed over": 2}
+    assert main(["status", str(workspace.root)]) == 0
+    header, first, _ = capsys.readouterr().out.splitlines()
+    assert header.endswith("to do  passed over") and first.split()[-1] == "2"
 
 
 def test_a_corrected_annot_is_done_whatever_became_of_its_image(workspace: Workspace) -> None:

@@ -105,9 +105,10 @@ def test_a_missing_or_damaged_file_is_made_again(workspace: Workspace, file: str
     assert run(workspace).counts.processed == 1
     assert workspace_bytes(workspace.root) == wanted
     if file.endswith(".json"):
-        (workspace.root / file).write_text("{damaged")
-        assert run(workspace).counts.processed == 1
-        assert workspace_bytes(workspace.root) == wanted
+        (workspace.root / file).write_text("{damaged")  # by whom, nobody knows: it may be a person's work
+        (failure,) = run(workspace, overwrite=True).failures
+        assert "annots/a.json, line 1, column 2" in failure.reason
+        assert (workspace.root / file).read_text() == "{damaged"
 
 
 def test_a_changed_image_is_done_anew_and_its_surplus_cuts_go(workspace: Workspace) -> None:

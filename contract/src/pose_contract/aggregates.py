@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pose_contract.errors import ImageError
@@ -21,15 +21,19 @@ from pose_contract.tables import (
 )
 from pose_contract.workspace import Workspace
 
+Reader = Callable[[Path], ImagePoses | None]
 
-def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
+
+def write_tables(workspace: Workspace, skeleton: Skeleton, read: Reader = read_poses) -> ImageError | None:
     """Rebuilds the aggregates from the records; returns what keeps the COCO files from being written, if anything.
+
+    Records for which `read` gives None are passed over.
 
     Records in another skeleton (a corrected one of an earlier run) stand in the CSV only: a COCO file has one skeleton.
     """
     paths = list(record_paths(workspace.path(workspace.output) / "poses"))
     images: list[dict[str, object]] = []
-    write_chunks(workspace.keypoints_csv, _csv(workspace, paths, images))
+    write_chunks(workspace.keypoints_csv, _csv(workspace, _poses(paths, read), images))
     collisions = colliding_ids(str(image["file_name"]) for image in images)
     if collisions:
         remove_file(workspace.keypoints_coco)
@@ -39,21 +43,21 @@ def write_tables(workspace: Workspace, skeleton: Skeleton) -> ImageError | None:
             f"{first} and {second} have the same COCO image id {image_id(first)} ({len(collisions)} such pairs)",
             "rename one; all else is written, only the two COCO files are not",
         )
-    same = (poses for poses in _poses(paths) if poses.skeleton == skeleton.name)
+    same = (poses for poses in _poses(paths, read) if poses.skeleton == skeleton.name)
     rows = (row for poses in same for row in coco_results(poses, image_id(workspace.image_name(poses.image)), skeleton))
     write_chunks(workspace.keypoints_coco, json_list(rows))
     write_chunks(workspace.images_coco, _images_coco(images, skeleton))
     return None
 
 
-def _poses(paths: list[Path]) -> Iterator[ImagePoses]:
-    return (poses for path in paths if (poses := read_poses(path)) is not None)
+def _poses(paths: list[Path], read: Reader) -> Iterator[ImagePoses]:
+    return (poses for path in paths if (poses := read(path)) is not None)
 
 
-def _csv(workspace: Workspace, paths: list[Path], images: list[dict[str, object]]) -> Iterator[str]:
+def _csv(workspace: Workspace, records: Iterator[ImagePoses], images: list[dict[str, object]]) -> Iterator[str]:
     """The table; on the way every image's row of images.coco.json is put into `images`."""
     yield CSV_HEADER
-    for poses in _poses(paths):
+    for poses in records:
         name = workspace.image_name(poses.image)
         images.append(coco_image(poses, name))
         yield csv_rows(poses, name)

@@ -7,6 +7,7 @@ them (docs/adr/0002).
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -86,13 +87,34 @@ class MadeBy(Record):
 
 
 class ImageRecord(Record):
-    """What annots and poses have in common: one image, and whether a person has corrected the record."""
+    """What annots and poses have in common: one image, and whether a person has corrected the record.
+
+    `seal` is the SHA-256 of the record's bytes with 64 zeros in its place: a person's edit breaks it. Somebody added by
+    hand may lack `index` (the next that is free) and `score` (1).
+    """
 
     schema_version: Literal[1] = 1
     image: str
     image_sha256: Sha256
     width: int = Field(gt=0)
     height: int = Field(gt=0)
+    seal: Sha256 | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_those_added_by_hand(cls, data: Any) -> Any:
+        people = data.get("people") if isinstance(data, dict) else None
+        if not isinstance(people, list) or all(
+            isinstance(who, dict) and {"index", "score"} <= who.keys() for who in people
+        ):
+            return data
+        taken = [who["index"] for who in people if isinstance(who, dict) and isinstance(who.get("index"), int)]
+        free = itertools.count(max(taken, default=-1) + 1)
+        filled = [
+            {"score": 1.0} | ({} if "index" in who else {"index": next(free)}) | who if isinstance(who, dict) else who
+            for who in people
+        ]
+        return data | {"people": filled}
 
 
 class ImageAnnot(ImageRecord):

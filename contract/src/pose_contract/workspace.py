@@ -42,9 +42,9 @@ class Workspace:
         object.__setattr__(self, "root", Path(self.root))
 
     def poses(self) -> Iterator[ImagePoses]:
-        """The poses of one image after the other, by name; records that cannot be read are passed over."""
-        paths = record_paths(self.path(self.output) / "poses")
-        return (poses for path in paths if (poses := read_poses(path)) is not None)
+        """The poses of one image after the other, by name; records that are no image's, or damaged, are passed over."""
+        read = map(read_poses, record_paths(self.path(self.output) / "poses"))
+        return (poses for poses in read if poses is not None and poses.image.startswith(f"{self.images}/"))
 
     def keypoints(self) -> DataFrame | list[dict[str, object]]:
         """All keypoints as one table, with the columns of keypoints.csv: pandas' if it is installed, else its rows."""

@@ -8,10 +8,15 @@ from pathlib import Path
 
 from hrn_stage import facts
 from hrn_stage.config import HrnConfig
-from pose_contract.storage import read_poses, record_paths, remove_outputs, write_bytes
+from pose_contract.errors import ImageError
+from pose_contract.names import printable
+from pose_contract.records import ImagePoses
+from pose_contract.storage import record_paths, remove_outputs, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.runs.found_records import FoundRecord, found_record
 from stage_kit.runs.numbered_files import NumberedFiles
+from stage_kit.runs.record_bounds import require_fits
 
 
 @dataclass(frozen=True)
@@ -47,23 +52,54 @@ def final_comment(record: bytes, style: DrawStyle) -> str:
 
 
 def remove_stale(workspace: Workspace) -> list[str]:
-    """Removes poses whose annot is gone, with their pictures; returns the images whose poses a person corrected."""
-    kept = []
+    """Removes poses whose annot is gone, with their pictures; returns a line for each that is kept: a person's work."""
+    lines = []
     folder = workspace.path(workspace.output) / "poses"
     debug = [NumberedFiles(workspace.path(f"{workspace.output}/{kind}")) for kind in ("debug", "inspect")]
     for path in record_paths(folder):
-        annot = workspace.path(workspace.annots) / path.relative_to(folder)
-        if annot.exists() or (poses := read_poses(path)) is None:
+        record = path.relative_to(folder)
+        annot = workspace.path(workspace.annots) / record
+        if annot.exists():
             continue
-        today = workspace.path(workspace.poses_file(workspace.image_name(poses.image)))
-        if poses.corrected and today != path and not today.exists():
-            write_bytes(today, path.read_bytes())  # `.JPG` in capitals was not dropped in the first release
-        if poses.corrected and (today == path or today.read_bytes() != path.read_bytes()):
-            kept.append(poses.image)
+        try:
+            found = found_record(workspace, path.relative_to(workspace.root).as_posix(), ImagePoses)
+        except ImageError as error:
+            lines.append(f"{printable(record.as_posix())} {error.reason}; it has no annot any more, it is kept")
             continue
-        name = path.relative_to(folder).as_posix().removesuffix(".json") + ".jpg"
+        if found is None or (found.edited and _is_kept(workspace, found, lines)):
+            continue
+        name = record.as_posix().removesuffix(".json") + ".jpg"
         remove_outputs([workspace.path(workspace.final_file(name))], workspace.path(workspace.final))
         for pictures in debug:
             remove_outputs(pictures.of(name).values(), pictures.folder)
         remove_outputs([path], folder)  # last: until then a rerun finds what is left
-    return kept
+    return lines
+
+
+def _is_kept(workspace: Workspace, found: FoundRecord[ImagePoses], lines: list[str]) -> bool:
+    """Whether a person's poses stay where they are: `.JPG` in capitals was not dropped in the first release."""
+    poses = found.record
+    if poses.image.startswith(f"{workspace.images}/") and "\0" not in poses.image:
+        file = workspace.poses_file(workspace.image_name(poses.image))
+        today = workspace.path(file)
+        if file != found.file and not today.exists():
+            write_bytes(today, found.data)
+        if file != found.file and today.read_bytes() == found.data:
+            return False
+    work = "corrected poses" if poses.corrected else "poses, edited by hand,"
+    lines.append(f"{printable(poses.image[:200])} has no annot any more, its {work} are kept")
+    return True
+
+
+def sound_poses(workspace: Workspace, path: Path) -> ImagePoses | None:
+    """The poses of a record for the tables; None where the record has a mistake, which its picture's failure tells."""
+    file = path.relative_to(workspace.root).as_posix()
+    try:
+        found = found_record(workspace, file, ImagePoses)
+        if found is None or not found.record.image.startswith(f"{workspace.images}/"):
+            return None
+        if found.edited:
+            require_fits(found, None)
+    except ImageError:
+        return None
+    return found.record

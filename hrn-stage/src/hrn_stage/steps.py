@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,16 @@ from hrn_stage.options import EstimateOptions
 from hrn_stage.people import person_pose, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
-from hrn_stage.results import debug_pictures, remove_stale
+from hrn_stage.results import debug_pictures, remove_stale, sound_poses
 from pose_contract.aggregates import write_tables
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.records import ImagePoses, MadeBy, RunReport
-from pose_contract.storage import read_annot, record_bytes, record_paths
+from pose_contract.storage import read_annot, record_paths
 from pose_contract.workspace import Workspace
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import read_image
 from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.found_records import sealed_bytes
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
@@ -132,9 +134,7 @@ class EstimationSteps:
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to annots that are gone."""
-        lines = [
-            f"{image} has no annot any more, its corrected poses are kept" for image in remove_stale(self._workspace)
-        ]
+        lines = remove_stale(self._workspace)
         if self._plan.config.DEBUG.DEBUG and not self._debug.folders(self._workspace):
             lines.append("DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED or SAVE_BATCH_IMAGES_PRED is")
         return lines
@@ -177,7 +177,7 @@ class EstimationSteps:
             files = self._pictures.final(image.name, image.poses, image.record, picture)
             return Outputs(image.name, len(image.poses.people), files, done="redrawn", note=image.note)
         poses = self._poses(image, answers)
-        record = record_bytes(poses)
+        record = sealed_bytes(poses)
         picture = read_image(self._workspace.path(poses.image), self._options.max_file_mb)
         debugging = self._pictures.debugging(image, answers, poses, picture)
         return Outputs(
@@ -185,6 +185,7 @@ class EstimationSteps:
             people=len(poses.people),
             files=debugging | self._pictures.final(image.name, poses, record, picture),
             record=(self._workspace.poses_file(image.name), record),
+            replaces=image.replaces,
             numbered=self._numbered,
         )
 
@@ -207,5 +208,5 @@ class EstimationSteps:
 
     def write_tables(self) -> Sequence[tuple[str, ImageError]]:
         """The aggregates of all records."""
-        refused = write_tables(self._workspace, self._plan.skeleton)
+        refused = write_tables(self._workspace, self._plan.skeleton, partial(sound_poses, self._workspace))
         return [] if refused is None else [(self._workspace.output, refused)]

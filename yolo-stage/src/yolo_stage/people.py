@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_contract.errors import ImageError
-from pose_contract.records import Box, ImageAnnot, Person
-from stage_kit.pictures.boxes import clip_boxes, order_people, valid_boxes
+from pose_contract.records import Box, Person
+from stage_kit.pictures.boxes import order_people, valid_boxes
 from stage_kit.pictures.cuts import cut_around
 from stage_kit.pictures.letterbox import Letterbox, boxes_to_image
 from stage_kit.pictures.nms import nms
@@ -60,21 +59,4 @@ def people_records(
         rounded = Box(x1=x1, y1=y1, x2=x2, y2=y2)
         cut = cut_around(rounded, picture_wh, cut_scale, str(index))
         people.append(Person(index=index, score=min(float(score), 1.0), box=rounded, cut=cut))
-    return people
-
-
-def with_cuts(annot: ImageAnnot, cut_scale: float) -> list[Person]:
-    """The people of a corrected record, numbered as they stand there, with the cuts that their boxes ask for.
-
-    Raises:
-        ImageError: a box that has no area inside the picture.
-    """
-    people = []
-    for index, person in enumerate(annot.people):
-        box = clip_boxes([person.box.xyxy], (annot.width, annot.height))
-        if not valid_boxes(box)[0]:
-            reason = f"has a corrected record whose person {index} has a box without area in the picture"
-            raise ImageError(reason, f"correct it; the picture is {annot.width} x {annot.height}")
-        cut = cut_around(person.box, (annot.width, annot.height), cut_scale, str(index))
-        people.append(person.model_copy(update={"index": index, "cut": cut}))
     return people

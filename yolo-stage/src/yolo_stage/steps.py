@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 from pose_contract.errors import DamagedImageError, ImageError
 from pose_contract.names import colliding_names
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
-from pose_contract.storage import read_kept_record, record_bytes
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image, read_image_bytes
 from stage_kit.pictures.letterbox import Letterbox, letterbox
 from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.found_records import found_record, sealed_bytes
 from stage_kit.runs.listing import list_images
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from yolo_stage import facts
+from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
 from yolo_stage.detector import Candidates, Detector
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
-from yolo_stage.people import Selection, choose_people, people_records, with_cuts
+from yolo_stage.people import Selection, choose_people, people_records
 from yolo_stage.results import draw_results, name_cuts, remove_results, remove_stale
 
 
@@ -38,6 +39,7 @@ class Decoded:
     picture: Picture
     network_input: NDArray[np.float32]
     mapping: Letterbox
+    replaces: bytes | None = None
 
     @property
     def rows(self) -> int:
@@ -48,17 +50,6 @@ class Decoded:
     def pixels(self) -> int:
         """See `stage_kit.runs.steps.Image`."""
         return self.mapping.width * self.mapping.height
-
-
-@dataclass(frozen=True)
-class Corrected:
-    """An image whose corrected record wants other cuts than there are; the network is not asked."""
-
-    name: str
-    annot: ImageAnnot
-    picture: Picture
-    rows: int = 0
-    pixels: int = 0
 
 
 def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
@@ -128,6 +119,7 @@ class DetectionSteps:
         self._plan = plan
         self._made_by = made_by(options, plan)
         self._seen = seen
+        self._corrections = Corrections(options.workspace, seen, options.cut_scale, options.max_file_mb)
         self._cuts = NumberedFiles(self._workspace.path(self._workspace.cuts))
         self._detector: Detector | None = None
 
@@ -146,16 +138,16 @@ class DetectionSteps:
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to images that are gone."""
-        kept = remove_stale(self._workspace, self._cuts)
-        return [f"{image} is gone, its corrected record is kept" for image in kept]
+        return remove_stale(self._workspace, self._cuts)
 
     def examine(self, name: str) -> Decoded | Corrected | Settled:
         """Reads one image, unless its record is current."""
         workspace, file = self._workspace, self._workspace.image_file(name)
         try:
-            annot = read_kept_record(workspace.path(workspace.annot_file(name)), ImageAnnot)
-            if annot and annot.corrected:
-                return self._examine_corrected(name, annot)
+            found = found_record(workspace, workspace.annot_file(name), ImageAnnot)
+            if found and found.edited:
+                return self._corrections.examine(name, found)
+            annot = found.record if found else None
             known = self._seen.known(file)
             if annot and known and self._is_done(name, annot, known):
                 return Settled(name, people=len(annot.people))
@@ -163,7 +155,7 @@ class DetectionSteps:
             sha256 = self._seen.sha256(file, data)
             if annot and self._is_done(name, annot, sha256):
                 return Settled(name, people=len(annot.people))
-            return self._decoded(name, data, sha256)
+            return replace(self._decoded(name, data, sha256), replaces=found.data if found else None)
         except ImageError as error:
             return Settled(name, error)
 
@@ -176,24 +168,6 @@ class DetectionSteps:
             remove_results(self._workspace, name, self._cuts)
             raise
         return Decoded(name, sha256, picture, network_input[None], mapping)
-
-    def _examine_corrected(self, name: str, annot: ImageAnnot) -> Corrected | Settled:
-        """People and boxes of a corrected record stay as they are; cuts that do not fit the boxes are made anew."""
-        workspace, file = self._workspace, self._workspace.image_file(name)
-        sha256 = self._seen.known(file)
-        if sha256 is None:
-            sha256 = self._seen.sha256(file, read_image_bytes(workspace.path(file), self._options.max_file_mb))
-        if sha256 != annot.image_sha256:
-            note = f"{name} has changed, its corrected record is kept as it is"
-            return Settled(name, people=len(annot.people), note=note)
-        cut_scale = annot.made_by.options.get("cut_scale")
-        scale = float(cut_scale) if isinstance(cut_scale, (int, float)) else self._options.cut_scale
-        people = name_cuts(workspace, name, with_cuts(annot, scale))
-        files = [person.cut.file for person in people if person.cut] + [workspace.inspect_file(name)]
-        if people == annot.people and all(workspace.path(file).is_file() for file in files):
-            return Settled(name, people=len(annot.people))
-        picture = read_image(workspace.path(file), self._options.max_file_mb)
-        return Corrected(name, annot.model_copy(update={"people": people}), picture)
 
     def _is_done(self, name: str, annot: ImageAnnot, sha256: str) -> bool:
         if self._options.overwrite or annot.image_sha256 != sha256:
@@ -226,15 +200,16 @@ class DetectionSteps:
 
     def outputs(self, image: Decoded | Corrected, answers: Sequence[Candidates]) -> Outputs:
         """Cuts, inspection picture and record of one image."""
-        annot = image.annot if isinstance(image, Corrected) else self._annot(image, answers[0])
+        if isinstance(image, Corrected):
+            return corrected_outputs(self._workspace, image, self._cuts)
+        annot = self._annot(image, answers[0])
         return Outputs(
             name=image.name,
             people=len(annot.people),
             files=draw_results(image.picture, annot, self._workspace.inspect_file(image.name)),
-            record=(self._workspace.annot_file(image.name), record_bytes(annot)),
-            kept=annot.corrected,
+            record=(self._workspace.annot_file(image.name), sealed_bytes(annot)),
+            replaces=image.replaces,
             numbered=(self._cuts,),
-            done="redrawn" if annot.corrected else "processed",
         )
 
     def _annot(self, image: Decoded, candidates: Candidates) -> ImageAnnot:

@@ -32,6 +32,7 @@ TURNS: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 
+ON_ITS_SIDE = [TURNS[orientation] for orientation in (5, 6, 7, 8)]
 JPEG_SETTINGS = (
     cv2.IMWRITE_JPEG_QUALITY,
     95,
@@ -93,6 +94,12 @@ def decode_image(data: bytes) -> Picture:
         return _picture(opened)
 
 
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height that `decode_image` would give, from the header alone. Raises ImageError."""
+    with _readable(), open_picture(data) as opened:
+        return (opened.height, opened.width) if _turn_of(opened) in ON_ITS_SIDE else opened.size
+
+
 def upright_picture(opened: Image.Image) -> Picture:
     """`read_image` for a Pillow image, which may not have been decoded yet."""
     with _readable():
@@ -141,12 +148,15 @@ def _readable() -> Iterator[None]:
         raise DamagedImageError(f"is damaged: {told}", "copy the picture again, or save it anew") from error
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _turn_of(picture: Image.Image) -> Image.Transpose | None:
     try:
-        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # damaged EXIF says nothing about orientation, and the pixels are fine
-        turn = None
-    return picture if turn is None else picture.transpose(turn)
+        return None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    return picture if (turn := _turn_of(picture)) is None else picture.transpose(turn)
 
 
 def encode_jpeg(picture: Picture, comment: str = "") -> bytes:

@@ -14,13 +14,14 @@ from typing import Generic
 
 from pose_contract.errors import ImageError
 from pose_contract.records import RunReport
-from pose_contract.storage import remove_file, sweep_temporaries, write_bytes
+from pose_contract.storage import sweep_temporaries
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.lock import locked
+from stage_kit.runs.outputs import write_outputs
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
@@ -226,25 +227,3 @@ class _Flow(Generic[ImageT, Answer]):
             if outputs.note:
                 self._log.say(outputs.note)
             self._log.done(outputs.done, outputs.people)
-
-
-def write_outputs(workspace: Workspace, outputs: Outputs) -> None:
-    """Pictures first, the record last; an old record goes before anything is overwritten.
-
-    Otherwise files of two runs could pass for those of one. A record that holds a person's work stays until its files
-    fit it.
-
-    Raises:
-        WorkspaceError: not writable, or the disk is full.
-        ImageError: a name that cannot be written.
-    """
-    if outputs.record is not None and not outputs.kept:
-        remove_file(workspace.path(outputs.record[0]))
-    for file, data in outputs.files.items():
-        write_bytes(workspace.path(file), data)
-    for numbered in outputs.numbered:
-        for index, path in numbered.of(outputs.name).items():
-            if index >= outputs.people:
-                remove_file(path)
-    if outputs.record is not None:
-        write_bytes(workspace.path(outputs.record[0]), outputs.record[1])

@@ -50,6 +50,7 @@ class Outputs:
         files: pictures, written first.
         record: file name and bytes, written last, as the done-mark; None where the record on disk stays.
         kept: whether the old record stays in place until the new one takes it: it holds a person's work.
+        replaces: the old record's bytes, if any, when the image was examined; where it has others, a person wrote them.
         numbered: files of the image's people; those of people whom it has no longer are removed.
         done: what the run's report counts.
         note: told to the user.
@@ -60,6 +61,7 @@ class Outputs:
     files: Mapping[str, bytes]
     record: tuple[str, bytes] | None = None
     kept: bool = False
+    replaces: bytes | None = None
     numbered: tuple[NumberedFiles, ...] = ()
     done: Literal["processed", "redrawn"] = "processed"
     note: str = ""

@@ -101,7 +101,7 @@ def batches(
     """
     cv2.setNumThreads(0)
     return DataLoader(
-        rows,
+        rows,  # type: ignore[arg-type] # torch's types do not know that collate_fn makes something else of rows
         batch_size=min(batching.size, len(sampler)),
         sampler=sampler,
         num_workers=min(batching.workers, worker_count(0)),
