@@ -59,6 +59,7 @@ def estimation_run(
         workers=min(worker_count(0), plan.config.WORKERS or 1),
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,
+        follow_links=options.follow_links,
     )
     return BatchRun(run, EstimationSteps(options, plan, seen), seen)
 

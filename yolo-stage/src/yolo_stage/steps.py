@@ -88,6 +88,7 @@ def detection_run(
         workers=options.n_cpu,
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,
+        follow_links=options.follow_links,
     )
     return BatchRun(run, DetectionSteps(options, plan, seen), seen)
 

@@ -106,10 +106,11 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --keep_going, --quiet and --verbose."""
+    """--overwrite, --keep_going, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
+    group.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
     add_talk_flags(group)
     return group
 

@@ -65,6 +65,7 @@ def _add_flags_of_run(result: FlagParser) -> None:
     text = "the workspace, created if it is not there (default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
     result.add_argument("-o", "--workspace", type=Path, metavar="WORKSPACE", help=text)
     result.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
+    result.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
     add_talk_flags(result)
     stages = result.add_argument_group("more flags of one stage, as one word")
     for name in _stage_names():
@@ -89,7 +90,7 @@ def _tell_version() -> int:
 def _run(args: argparse.Namespace) -> int:
     from stage_kit.command.run_stages import run
 
-    flags = [f"--{flag}" for flag in ("overwrite", "quiet", "verbose") if getattr(args, flag)]
+    flags = [f"--{flag}" for flag in ("overwrite", "follow_links", "quiet", "verbose") if getattr(args, flag)]
     return run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
 
 

@@ -18,6 +18,7 @@ class RunOptions:
     Attributes:
         overwrite: do all images anew, except corrected records.
         keep_going: exit 0 even if some images failed.
+        follow_links: write through links that lead out of the workspace.
         quiet: errors only.
         verbose: say why the engine and the precision were chosen, too.
         differing: what differs from the defaults, in words, for the first line of the run.
@@ -25,6 +26,7 @@ class RunOptions:
 
     overwrite: bool = False
     keep_going: bool = False
+    follow_links: bool = False
     quiet: bool = False
     verbose: bool = False
     differing: str = ""
