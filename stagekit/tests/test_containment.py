@@ -54,7 +54,7 @@ def test_a_workspace_without_links_is_fine(workspace: Workspace) -> None:
 @pytest.mark.parametrize("name", ["annots", "annots/sub", "annots/a/b", "cuts", "reports"])
 def test_a_folder_that_leads_out_is_refused_unless_wanted(workspace: Workspace, name: str, outside: Path) -> None:
     linked(workspace, name, outside)
-    with pytest.raises(WorkspaceError, match="link out of the workspace, to .*outside") as caught:
+    with pytest.raises(WorkspaceError, match=r"link out of the workspace, to .*outside") as caught:
         require_contained(workspace, WRITTEN)
     assert "--follow_links" in caught.value.remedy
     require_contained(workspace, WRITTEN, follow_links=True)
@@ -76,9 +76,11 @@ def test_never_into_the_photos_and_never_to_nothing(workspace: Workspace, follow
         require_contained(workspace, WRITTEN, follow)
 
 
-def test_photos_may_lie_elsewhere_and_so_may_the_workspace(workspace: Workspace, outside: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_photos_may_lie_elsewhere_and_so_may_the_workspace(
+    workspace: Workspace, outside: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     linked(workspace, "images", outside)
-    linked(workspace, "annots/inner", workspace.root / "cuts").parent
+    linked(workspace, "annots/inner", workspace.root / "cuts")
     (workspace.root / "cuts").mkdir(exist_ok=True)
     by_link = tmp_path_factory.mktemp("elsewhere") / "link"
     by_link.symlink_to(workspace.root)

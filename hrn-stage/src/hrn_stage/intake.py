@@ -16,6 +16,7 @@ from pose_contract.storage import parse_kept_record
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_poses import DrawStyle
 from stage_kit.pictures.images import Picture, read_image, read_image_bytes, read_jpeg_comment
+from stage_kit.regular_files import read_regular
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Settled
 
@@ -110,7 +111,7 @@ class PoseIntake:
     def _current(self, name: str, annot: ImageAnnot, annot_sha256: str) -> Redraw | Settled | None:
         """The skip rule; None sends the image through the network."""
         try:
-            record = self.workspace.path(self.workspace.poses_file(name)).read_bytes()
+            record = read_regular(self.workspace.path(self.workspace.poses_file(name)))
         except OSError:
             return None
         poses = parse_kept_record(record, ImagePoses)
@@ -152,6 +153,6 @@ def read_cut(workspace: Workspace, person: Person) -> Picture:
 
 def _annot_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ImageError(f"has an annot that cannot be read: {error.strerror}", f"check {path}") from error

@@ -21,3 +21,16 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     """The bytes of the file at `path`, its first `most` ones if that is given. Raises what `open_regular` raises."""
     with os.fdopen(open_regular(path), "rb") as file:
         return file.read(-1 if most is None else most)
+
+
+def read_text(path: Path, most: int) -> str:
+    """The UTF-8 text of a settings file.
+
+    Raises:
+        OSError: what `open_regular` raises, or over `most` bytes.
+        UnicodeDecodeError: no UTF-8.
+    """
+    data = read_regular(path, most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the limit", str(path))
+    return data.decode("utf-8-sig")

@@ -11,6 +11,7 @@ from pose_contract.records import ImageAnnot, ImagePoses
 from pose_contract.storage import read_annot, read_poses, read_report, record_paths
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import read_image_bytes
+from stage_kit.regular_files import read_regular
 from stage_kit.runs.listing import list_images
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.stages import StageFacts, installed_stages
@@ -69,7 +70,7 @@ def _posed(workspace: Workspace, seen: SeenFiles, annot_name: str) -> tuple[str,
         poses is not None
         and workspace.path(workspace.final_file(name)).is_file()
         and _same_image(workspace, seen, annot)
-        and (poses.corrected or poses.made_by.annot_sha256 == hashlib.sha256(path.read_bytes()).hexdigest())
+        and (poses.corrected or poses.made_by.annot_sha256 == hashlib.sha256(read_regular(path)).hexdigest())
     )
     return name, poses if current else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import stat
 import struct
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from PIL import (
 
 from pose_contract.errors import ImageError
 from pose_contract.storage import write_bytes
+from stage_kit.regular_files import open_regular, read_regular
 
 Picture = NDArray[np.uint8]
 
@@ -91,7 +93,7 @@ def read_image_bytes(path: Path) -> bytes:
             raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/")
         if not stat.S_ISREG(kind):  # a pipe would keep us waiting for ever, a device would never end
             raise ImageError("is a pipe, a socket or a device, not a picture", "take it out of images/")
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None
@@ -234,7 +236,7 @@ def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:
 def read_jpeg_comment(path: Path) -> str | None:
     """The comment in a JPEG's header without decoding it; None where there is none or no readable JPEG."""
     try:
-        with Image.open(path, formats=("JPEG",)) as opened:
+        with os.fdopen(open_regular(path), "rb") as file, Image.open(file, formats=("JPEG",)) as opened:
             comment = opened.info.get("comment")
     except OSError:
         return None

@@ -84,7 +84,7 @@ def _check(link: Path, root: Path, images: Path, follow_links: bool) -> None:
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):  # a link to itself is a RuntimeError until Python 3.13
-        there = printable(os.readlink(link))
+        there = printable(str(link.readlink()))
         raise WorkspaceError(
             f"{link} is a link to {there}, where nothing is",
             f"remove it: rm '{link}'; in a container, only what lies in the mounted workspace is there",

@@ -36,12 +36,11 @@ def locked(workspace: Workspace, stage: str, shard: str = "") -> Iterator[None]:
 
 def _lock_error(path: Path, error: OSError) -> StageError:
     """What is in the way of the lock: its own name, or reports/."""
-    for place in (path.parent, path):
-        if (place.is_symlink() or place.exists()) and (place == path or not place.is_dir()):
-            if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC):
-                what = "a link" if place.is_symlink() else "a folder" if place.is_dir() else "in the way"
-                remedy = f"move it away: mv '{place}' '{place}.old'"
-                return WorkspaceError(f"cannot lock the workspace: {place} is {what}", remedy)
+    if error.errno in (errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.ENXIO):
+        place = path if path.parent.is_dir() else path.parent
+        what = "a link" if place.is_symlink() else "a folder" if place.is_dir() else "no folder or lock"
+        remedy = f"move it away: mv '{place}' '{place}.old'"
+        return WorkspaceError(f"cannot lock the workspace: {place} is {what}", remedy)
     return write_error(path, error)
 
 

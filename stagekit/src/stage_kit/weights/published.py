@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pose_contract.errors import UsageError, WeightsError
+from stage_kit.regular_files import open_regular
 from stage_kit.stages import installed_stages
 
 
@@ -115,7 +116,7 @@ def stand_in(basename: str) -> PublishedWeights | None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, 64 hex digits. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
