@@ -369,7 +369,7 @@ def test_checkpoint_that_does_not_fit_is_refused(
         (None, "are not there"),
         (b"", "is empty"),
         (b"<html>", "is an HTML page"),
-        (b"\x80\x02rest", "is damaged or no checkpoint"),
+        (b"\x80\x02rest", "or no checkpoint"),
     ],
 )
 def test_file_that_is_no_checkpoint_is_refused(

@@ -10,6 +10,7 @@ from pathlib import Path
 from pose_contract.errors import DONE, USAGE
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
+from stage_kit.command.progress import shown
 
 COMMANDS = {
     "run": "photos in, poses out: all installed stages on a workspace",
@@ -122,7 +123,7 @@ def _workspace(args: argparse.Namespace) -> int:
     root = args.workspace or default_root()
     there = root.is_dir()
     fill_workspace(root)
-    print(f"{root} is complete" if there else f"created {root}: put photos into {root / 'images'}")
+    print(shown(f"{root} is complete" if there else f"created {root}: put photos into {root / 'images'}"))
     return DONE
 
 
@@ -130,7 +131,7 @@ def _found(args: argparse.Namespace) -> int:
     from stage_kit.command.found import found_lines
     from stage_kit.command.template import existing_workspace
 
-    print("\n".join(found_lines(existing_workspace(args.workspace))))
+    print(shown("\n".join(found_lines(existing_workspace(args.workspace)))))
     return DONE
 
 

@@ -138,6 +138,27 @@ def difference_from_published(weights: PublishedWeights, path: Path) -> str | No
     return None if found.startswith(known) else f"sha256 {found[:16]}… instead of {known[:16]}…"
 
 
+def require_published(path: Path, sha256: str, trust: bool) -> None:
+    """Refuses a file under a published name whose hash is another than the published one, unless it is trusted.
+
+    Args:
+        path: of weights that are about to be loaded.
+        sha256: of its bytes.
+        trust: what --trust says.
+
+    Raises:
+        WeightsError: with the ways out.
+    """
+    for weights in published_weights():
+        known = weights.known_sha256
+        if weights.name == path.name and known is not None and not sha256.startswith(known) and not trust:
+            raise WeightsError(
+                f"{path} has the name of published weights, and is another file: sha256 {sha256[:16]}… instead of "
+                f"{known[:16]}…",
+                f"{how_to_replace(path)}\n     or, if the file is what you want: rename it, or say --trust",
+            )
+
+
 def how_verified(weights: PublishedWeights, path: Path) -> str:
     """What the file at `path` was verified by, in words; its sha256 where there was nothing to verify it by."""
     if weights.known_sha256 is None:
