@@ -14,7 +14,6 @@ from pose_contract.skeletons import Skeleton
 
 COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d+)")
 PERSON_CATEGORY = 1
-QUOTES = {True: csv.QUOTE_MINIMAL, False: csv.QUOTE_NONNUMERIC}
 PLAIN_START, PLAIN_TEXT = re.compile(r"[\w.(\[#]"), re.compile(r"[\w ./()\[\]#+=@-]*")
 
 
@@ -86,7 +85,7 @@ def csv_rows(poses: ImagePoses, name: str) -> str:
     rows = [[_cell(value) for value in row] for row in keypoint_rows(poses, name)]
     plain = all(PLAIN_TEXT.fullmatch(value) for row in rows for value in row if isinstance(value, str))
     lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n", quoting=QUOTES[plain]).writerows(rows)
+    csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC).writerows(rows)
     return lines.getvalue()
 
 

@@ -95,8 +95,8 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
             "network_sha256": plan.network_sha256,
             "engine": plan.engine,
             "precision": plan.precision,
-        }
-        | ({"calibration": plan.calibration()} if plan.calibration else {}),
+            **({"calibration": plan.calibration()} if plan.calibration else {}),
+        },
     )
 
 

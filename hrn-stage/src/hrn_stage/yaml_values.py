@@ -57,7 +57,8 @@ def yaml_value(text: str) -> Any:
 
 def _require_small(events: Iterator[Any]) -> None:
     """Counts values as they will be once every alias is followed."""
-    open_counts, anchors, count_of = [0], [""], {}
+    open_counts, anchors = [0], [""]
+    count_of: dict[str | None, int] = {}
     for event in events:
         count = 0
         if isinstance(event, yaml.AliasEvent):

@@ -111,8 +111,8 @@ def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
             "model_def_sha256": plan.model_def_sha256,
             "engine": plan.engine,
             "precision": plan.precision,
-        }
-        | ({"calibration": plan.calibration()} if plan.calibration else {}),
+            **({"calibration": plan.calibration()} if plan.calibration else {}),
+        },
     )
 
 
