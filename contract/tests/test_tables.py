@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import zlib
+from pathlib import PurePosixPath
 
 import pytest
+from sample_records import SHA, annot, poses
 
+from pose_contract.records import ImagePoses
 from pose_contract.skeletons import COCO17
-from pose_contract.tables import coco_category, colliding_ids, image_id, json_list
+from pose_contract.tables import coco_category, colliding_ids, csv_rows, image_id, json_list, keypoint_rows
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,41 @@ def test_the_coco_category_counts_from_one() -> None:
     category = coco_category(COCO17)
     assert [16, 14] in [sorted(limb, reverse=True) for limb in category["skeleton"]]  # type: ignore[attr-defined]
     assert min(min(limb) for limb in category["skeleton"]) == 1  # type: ignore[attr-defined]
+
+
+def sample_poses() -> ImagePoses:
+    return poses(annot(people=2), SHA)
+
+
+NAMES = [
+    "a.jpg", "sub/é (1).jpg", "=1+1.jpg", "+a.jpg", "-a.jpg", "@a.jpg", "\ta.jpg", "\ra.jpg", "\n=a.jpg", "a\r=b.jpg",
+    "a\nb.jpg", 'a"b.jpg', '",=1+1,".jpg', "a;=1+1.jpg", "a\t=1+1.jpg", "a,b.jpg", " =1.jpg", "＝1.jpg", "'a.jpg",
+    "-sub/=a.jpg", "%0D=a.jpg", "|a.jpg",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_survives_csv_and_begins_no_formula(name: str) -> None:
+    text = csv_rows(sample_poses(), name)
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert len(rows) == sum(len(person.keypoints) for person in sample_poses().people) > 0
+    for row, expected in zip(rows, keypoint_rows(sample_poses(), name), strict=True):
+        assert PurePosixPath(row[0]) == PurePosixPath(name)
+        assert row[1:] == [str(value) for value in expected[1:]]
+    # Whatever separates the cells of a spreadsheet, none begins as a formula does.
+    for separator in ",;\t":
+        for row in csv.reader(io.StringIO(text.replace("\r\n", "\n"), newline=""), delimiter=separator):
+            assert all(cell[:1] not in ("=", "+", "@", "\t", "\r") for cell in row), row
+            assert not row[0].startswith("-")
+
+
+def test_usual_names_are_not_quoted() -> None:
+    assert csv_rows(sample_poses(), "sub/IMG_1 (2).jpg").startswith("sub/IMG_1 (2).jpg,0,")
+
+
+def test_a_keypoint_of_a_strangers_record_begins_no_formula_either() -> None:
+    record = sample_poses()
+    (person, *_), point = record.people, record.people[0].keypoints[0]
+    person = person.model_copy(update={"keypoints": (point.model_copy(update={"name": '=1+1;"'}),)})
+    (row,) = csv.reader(io.StringIO(csv_rows(record.model_copy(update={"people": (person,)}), "a.jpg")))
+    assert row[2] == './=1+1;"'

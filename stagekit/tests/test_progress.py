@@ -11,6 +11,7 @@ from pose_contract.names import printable
 from pose_contract.records import Counts, Failure, RunReport
 from pose_contract.workspace import Workspace
 from stage_kit.command import progress as progress_module
+from stage_kit.command.flags import FlagParser
 from stage_kit.command.progress import Progress
 from stage_kit.command.summary import SHOWN_FAILURES, print_summary
 
@@ -80,3 +81,38 @@ def test_failures_that_were_told_are_not_told_again(capsys: pytest.CaptureFixtur
 )
 def test_names_are_shown_without_what_a_terminal_obeys(name: str, shown: str) -> None:
     assert printable(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("a é\n  -> b", "a é\n  -> b"),
+        ("\x1b]0;title\x07\x1b[2J\r\x00\u202e", "\\x1b]0;title\\x07\\x1b[2J\\r\\x00\\u202e"),
+        ("\ud800 \udcff", "\\ud800 \\udcff"),
+    ],
+)
+def test_no_control_character_reaches_a_terminal(
+    text: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress_module.tell(text)
+    assert capsys.readouterr().err == expected + "\n"
+    with pytest.raises(SystemExit):
+        FlagParser("some-stage", "Tests.").error(text)
+    assert expected in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Progress("some-stage", 1) as progress:
+        progress.say(text)
+    assert expected + "\n" in capsys.readouterr().err
+
+
+def test_paths_are_the_hosts_where_they_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("custom").mkdir()
+    monkeypatch.setenv("POSE_WORKSPACE", "custom")
+    text = f"cannot write custom/a: see '{tmp_path}/custom' and {tmp_path}/custom/b, not custom words or mycustom/a"
+    assert progress_module.shown(text) == text
+    monkeypatch.setenv("POSE_HOST_WORKSPACE", "/home/me/\\1")
+    assert progress_module.shown(text).replace("\\1", "x") == (
+        "cannot write /home/me/x/a: see '/home/me/x' and /home/me/x/b, not custom words or mycustom/a"
+    )

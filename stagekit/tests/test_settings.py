@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,31 @@ def test_a_value_that_the_options_refuse_is_blamed_on_the_file_if_it_stands_ther
         raise UsageError("--conf_thres: expected up to 1, got 7", "see serve-stage --help")
     with pytest.raises(UsageError), given.blamed():
         raise UsageError("nothing to do", "put photos in")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("a = " + "[" * 60_000, "a line of more than 2,000 letters, the limit"),
+        ("a = " + "[\n" * 30_000, "is no valid TOML"),
+        ("a" + ".a" * 30_000 + " = 1", "a line of more than 2,000 letters, the limit"),
+        ("#" * 70_000, "cannot be read: it has more than 65,536 bytes, the limit"),
+        ("[serve]\nmax_people = " + "9" * 1900, "[serve] max_people: a number beyond 9,007,199,254,740,992, the limit"),
+        ("[serve]\nconf_thres = " + "9" * 400, "[serve] conf_thres: a number beyond"),
+        ("[serve]\nconf_thres = -inf", "[serve] conf_thres: a number beyond"),
+        ("[serve]\nmax_people = 0x" + "f" * 1900, "[serve] max_people: a number beyond"),
+        ("[serve]\nname = 0x" + "f" * 1900, "[serve] name: a number beyond"),
+    ],
+)
+def test_a_bomb_is_refused_with_the_limit(tmp_path: Path, toml: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_settings(parser(), [], write(tmp_path, toml))
+    assert expected in caught.value.reason and len(caught.value.reason) < 500
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_no_pose_toml(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pose.toml")
+    with pytest.raises(ConfigError, match="a pipe or a device, not a file"):
+        with_settings(parser(), [], tmp_path)

@@ -19,6 +19,7 @@ from stage_kit.weights.published import (
     is_there,
     missing_weights_error,
     published_weights,
+    require_published,
     sha256_of,
     stand_in,
     weights_by_name,
@@ -251,3 +252,18 @@ def test_a_folder_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPat
     with pytest.raises(WeightsError, match="look for weights in /closed") as refused:
         is_there(Path("/closed/yolov3.weights"))
     assert "chmod a+rx /closed" in refused.value.remedy
+
+
+@pytest.mark.parametrize("entry", [entry for entry in published_weights() if entry.known_sha256], ids=lambda e: e.name)
+def test_another_file_under_a_published_name_is_refused(entry: PublishedWeights, tmp_path: Path) -> None:
+    path = tmp_path / entry.name
+    known = str(entry.known_sha256)
+    require_published(path, known.ljust(64, "0"), trust=False)
+    require_published(tmp_path / "mine.pth", "0" * 64, trust=False)
+    require_published(path, "0" * 64, trust=True)
+    with pytest.raises(
+        WeightsError, match=f"another file: sha256 0000000000000000… instead of {known[:16]}…"
+    ) as caught:
+        require_published(path, "0" * 64, trust=False)
+    assert str(path) in caught.value.reason
+    assert "rename it, or say --trust" in caught.value.remedy and "make weights" in caught.value.remedy

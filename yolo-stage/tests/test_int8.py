@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,16 @@ import pytest
 from darknet_files import random_parameters, write_weights
 
 from pose_contract.errors import UsageError
+from pose_contract.workspace import Workspace
+from stage_kit.networks.int8 import calibration_of
 from stage_kit.pictures.boxes import iou_matrix
+from stage_kit.weights.published import sha256_of
 from yolo_stage.darknet import DarknetNetwork
-from yolo_stage.engines.openvino import _agreement, load_detector
+from yolo_stage.engines.openvino import _agreement, cache_key, load_detector
 from yolo_stage.loading import Loading
+from yolo_stage.model_files import DetectorPlan
+from yolo_stage.options import DetectOptions
+from yolo_stage.steps import made_by
 
 NetworkOf = Callable[[str], DarknetNetwork]
 
@@ -22,6 +30,7 @@ NetworkOf = Callable[[str], DarknetNetwork]
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("stage_kit.networks.int8._CALIBRATED", {})
     return tmp_path / "cache" / "openvino"
 
 
@@ -90,3 +99,25 @@ def test_without_nncf(files: tuple[DarknetNetwork, Path], monkeypatch: pytest.Mo
 def test_the_cost_in_words(before: list[list[float]], after: list[list[float]], said: str) -> None:
     rows = [np.array(part, np.float32).reshape(-1, 5) for part in (before, after)]
     assert _agreement([rows[0]], [rows[1]]) == said
+
+
+def test_its_calibration_is_known_before_and_after(files: tuple[DarknetNetwork, Path], cache: Path) -> None:
+    network, weights = files
+    key = cache_key(network, sha256_of(weights))
+    assert calibration_of(key) == ""
+    load_detector(Loading(network, weights, 0, "cpu", "int8", inputs(16)))
+    first = calibration_of(key)
+    assert len(first) == 16 and (cache / f"{key}-int8/calibration.txt").read_text() == first
+    shutil.rmtree(cache)
+    load_detector(Loading(network, weights, 0, "cpu", "int8", inputs(17)))
+    assert calibration_of(key) not in ("", first)
+
+
+def test_records_of_another_calibration_are_made_anew(tmp_path: Path) -> None:
+    known = [""]
+    plan = DetectorPlan("m", "0" * 64, "0" * 64, 0, 64, 0.5, "openvino", "", "int8", tuple)
+    options = DetectOptions(Workspace(tmp_path))
+    before = made_by(options, plan)
+    known[0] = "abc"
+    assert before.options["calibration"] == "" and made_by(options, plan).options["calibration"] == "abc"
+    assert "calibration" not in made_by(options, replace(plan, calibration=None)).options

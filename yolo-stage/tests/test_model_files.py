@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,18 @@ def test_cuda_is_refused_where_there_is_none(model: tuple[Path, Path], tmp_path:
     plan = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, device="cuda"))
     with pytest.raises(UsageError, match="CUDA"):
         plan.load(tuple)
+
+
+def test_another_file_under_a_published_name(tmp_path: Path, small_cfg: str) -> None:
+    cfg = tmp_path / "small.cfg"
+    cfg.write_text(small_cfg)
+    network = read_network(cfg)
+    mine = write_weights(tmp_path / "mine.weights", random_parameters(network, seed=2))
+    named = Path(shutil.copy(mine, tmp_path / "yolov3.weights"))
+    (tmp_path / "names").write_text("person\nball\n")
+    options = ModelOptions(model_def=cfg, weights_path=mine, class_path=tmp_path / "names")
+    plan_detector(options)
+    options = replace(options, weights_path=named)
+    with pytest.raises(WeightsError, match="has the name of published weights"):
+        plan_detector(options)
+    plan_detector(replace(options, trust=True))

@@ -38,5 +38,8 @@ def colliding_names(names: tuple[str, ...]) -> dict[str, str]:
 
 def printable(name: str) -> str:
     """A file name as it can be shown and stored: bytes that are no text, and control characters, are escaped."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
+    try:
+        text = os.fsencode(name).decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # half a letter, as JSON can spell it
+        text = name
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -71,26 +71,25 @@ def _opened(path: Path) -> BinaryIO:
     """
     for _ in range(FOLDER_TRIES):
         try:
-            return path.open("wb")
+            return path.open("xb")  # never through a link that somebody has put there
+        except FileExistsError:  # of a process of this number that was killed; of a folder it fails
+            path.unlink(missing_ok=True)
         except FileNotFoundError:
             with contextlib.suppress(FileNotFoundError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("wb")
+    return path.open("xb")
 
 
 def write_error(path: Path, error: OSError) -> WorkspaceError | ImageError:
     """What a failed write means to the user: the workspace is at fault, or just this file's name."""
     if error.errno in NAME_IS_TO_BLAME or isinstance(error, FileExistsError):
         return ImageError(f"cannot write {path}: {error.strerror}", "rename the picture: shorter, or another name")
+    remedy = f"make it yours: sudo chown -R \"$(id -u):$(id -g)\" '{path.parent}'; chmod -R u+rwX '{path.parent}'"
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return WorkspaceError(
-            f"cannot write {path}: {error.strerror}",
-            "free some disk space, then run again: it goes on where it stopped",
-        )
-    return WorkspaceError(
-        f"cannot write {path}: {error.strerror}",
-        f"make it yours: sudo chown -R \"$(id -u):$(id -g)\" '{path.parent}'; chmod -R u+rwX '{path.parent}'",
-    )
+        remedy = "free some disk space, then run again: it goes on where it stopped"
+    elif error.errno == errno.EROFS:
+        remedy = "it is mounted read-only: mount it without `ro`, or work on a copy of the workspace"
+    return WorkspaceError(f"cannot write {path}: {error.strerror}", remedy)
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -164,7 +163,7 @@ def record_paths(folder: Path) -> Iterator[Path]:
 
 def sweep_temporaries(folder: Path) -> int:
     """Removes what killed runs left behind below one folder of the workspace; returns how many files."""
-    strays = [path for path in folder.rglob(TEMPORARY_PREFIX + "*") if path.is_file()]
+    strays = [path for path in folder.rglob(TEMPORARY_PREFIX + "*") if path.is_symlink() or not path.is_dir()]
     for path in strays:
         remove_file(path)
     return len(strays)

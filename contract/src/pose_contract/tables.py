@@ -14,6 +14,7 @@ from pose_contract.skeletons import Skeleton
 
 COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d+)")
 PERSON_CATEGORY = 1
+PLAIN_START, PLAIN_TEXT = re.compile(r"[\w.(\[#]"), re.compile(r"[\w ./()\[\]#+=@-]*")
 
 
 def image_id(name: str) -> int:
@@ -76,10 +77,20 @@ def keypoint_rows(poses: ImagePoses, name: str) -> Iterator[tuple[object, ...]]:
 
 
 def csv_rows(poses: ImagePoses, name: str) -> str:
-    """One image's lines of keypoints.csv."""
+    """One image's lines of keypoints.csv, safe to open in a spreadsheet.
+
+    A name that begins as a formula does is written as the same path with `./` before it: `./=1.jpg`. Texts are in
+    quotes where one of them holds more than usual letters, so that another separator, or a CR, cannot end a cell.
+    """
+    rows = [[_cell(value) for value in row] for row in keypoint_rows(poses, name)]
+    plain = all(PLAIN_TEXT.fullmatch(value) for row in rows for value in row if isinstance(value, str))
     lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows(keypoint_rows(poses, name))
+    csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC).writerows(rows)
     return lines.getvalue()
+
+
+def _cell(value: object) -> object:
+    return f"./{value}" if isinstance(value, str) and not PLAIN_START.match(value) else value
 
 
 KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score")

@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
     differing = ", ".join(filter(None, (given.differing, *overridden)))
     with given.blamed():
         style = _style(args)
-        plan = plan_estimator(config, cfg, args.weights, args.device, args.engine, args.precision)
+        plan = plan_estimator(config, cfg, args.weights, args.device, args.engine, args.precision, args.trust)
         options = EstimateOptions(
             workspace=workspace,
             config=plan.config,

@@ -14,7 +14,9 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 from pydantic import BaseModel, ValidationError
 
 from hrn_stage.config_keys import ExtraConfig, HrnConfig, ModelConfig, StageConfig
+from hrn_stage.yaml_values import MOST_BYTES, yaml_value
 from pose_contract.errors import ConfigError, UsageError
+from stage_kit.regular_files import read_text
 
 __all__ = ["ExtraConfig", "HrnConfig", "ModelConfig", "StageConfig", "read_config"]
 
@@ -31,24 +33,6 @@ _EXPECTED = {
     "model_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
 }
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _SafeLoaderWithoutDuplicates(_Loader):  # type: ignore[misc]
-    """The safe loader, but a key written twice in one mapping is an error instead of the last one winning."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            key = str(key_node.value)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is written twice", key_node.start_mark
-                )
-            seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> HrnConfig:
@@ -72,17 +56,14 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> HrnConfig:
 def _read_tree(path: Path) -> dict[Any, Any]:
     remedy = "give --cfg an HRNet experiment file in YAML; the workspace template has one"
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        # The loader is a SafeLoader: it builds plain values only.
-        tree = yaml.load(text, Loader=_SafeLoaderWithoutDuplicates)
+        tree = yaml_value(read_text(path, MOST_BYTES))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file", remedy) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", remedy) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})", "save the file as UTF-8") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: a date such as 2020-13-45; RecursionError: brackets nested thousands deep.
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: is not valid YAML: {_yaml_problem(error)}", "correct the file there") from None
     if not isinstance(tree, dict):
         got = "nothing" if tree is None else type(tree).__name__
@@ -139,10 +120,11 @@ def _override_value(dotted: str, text: str) -> Any:
     if stripped.startswith("(") and stripped.endswith(")"):
         stripped = f"[{stripped[1:-1]}]"
     try:
-        return yaml.load(stripped, Loader=_SafeLoaderWithoutDuplicates)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return yaml_value(stripped)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(
-            f"{COMMAND_LINE}: {dotted}: {text!r} is not a value: {_yaml_problem(error)}", "quote or correct the value"
+            f"{COMMAND_LINE}: {dotted}: {text!r:.80} is not a value: {_yaml_problem(error)}",
+            "quote or correct the value",
         ) from None
 
 

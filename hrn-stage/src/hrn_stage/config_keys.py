@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hrn_stage.config_values import Count, Gpus, Number, Size, Text, Truth, Whole
+from hrn_stage.config_values import Count, Few, Gpus, Number, Size, Text, Truth, Whole
 
 PUBLISHED_CONTEXT = 1.25  # the published code shows the network a quarter more than the box
 
@@ -62,10 +62,10 @@ class DatasetConfig(Section):
 class StageConfig(Section):
     """One stage of the network: `NUM_MODULES` modules of `NUM_BRANCHES` parallel resolutions."""
 
-    NUM_MODULES: Count = 1
+    NUM_MODULES: Few = 1
     NUM_BRANCHES: Count
     BLOCK: Literal["BASIC", "BOTTLENECK"] = "BASIC"
-    NUM_BLOCKS: tuple[Count, ...]
+    NUM_BLOCKS: tuple[Few, ...]
     NUM_CHANNELS: tuple[Annotated[int, Field(strict=True, ge=1, le=4096)], ...]
     FUSE_METHOD: Literal["SUM"] = "SUM"
 

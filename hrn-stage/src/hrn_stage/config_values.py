@@ -42,6 +42,7 @@ MAX_SIDE = 4096  # pixels of network input; more is a slip of the keyboard, and 
 
 Whole = Annotated[int, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+Few = Annotated[int, Field(strict=True, ge=1, le=16)]  # modules or blocks; published networks have up to 4
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number_written_as_text)]
 Truth = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]

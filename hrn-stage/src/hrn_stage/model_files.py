@@ -15,13 +15,14 @@ from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.skeletons import Skeleton
-from stage_kit.networks.int8 import Samples
+from stage_kit.networks.int8 import Samples, calibration_of
 from stage_kit.networks.precision import EMBEDDED, Precision, choose_precision, engine_in_words
 from stage_kit.weights.published import (
     find_published,
     is_there,
     missing_weights_error,
     published_weights,
+    require_published,
     sha256_of,
     stand_in,
     weights_folder,
@@ -38,6 +39,7 @@ class EstimatorPlan:
 
     The network may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network
     inputs, for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
+    `calibration` tells what an int8 network was calibrated on: another one before and after its first loading.
     """
 
     config: HrnConfig
@@ -51,6 +53,7 @@ class EstimatorPlan:
     load: Callable[[Samples], PoseEstimator]
     batches_at_once: int = 1
     details: str = ""
+    calibration: Callable[[], str] | None = None
 
 
 def plan_estimator(
@@ -60,6 +63,7 @@ def plan_estimator(
     device: Device,
     engine: str = "auto",
     precision: str = "auto",
+    trust: bool = False,
 ) -> EstimatorPlan:
     """Finds the weights and checks them against the YAML's skeleton.
 
@@ -70,6 +74,7 @@ def plan_estimator(
         device: auto, cpu or cuda.
         engine: auto, openvino or torch.
         precision: auto, fp32 or bf16.
+        trust: take a file of a published name that is another one.
 
     Raises:
         ConfigError: a number of joints without a skeleton.
@@ -84,6 +89,7 @@ def plan_estimator(
         note = EMBEDDED
     network_sha256 = _network_sha256(config)
     weights_sha256 = sha256_of(path)
+    require_published(path, weights_sha256, trust)
     chosen, why = choose_engine(engine, device)
     arithmetic, why_arithmetic = choose_precision(precision, chosen, weights_sha256)
     key = f"{weights_sha256[:24]}-{network_sha256[:16]}"
@@ -99,7 +105,14 @@ def plan_estimator(
         load=lambda samples: _load(config, path, device, key if chosen == "openvino" else None, arithmetic, samples),
         batches_at_once=2 if chosen == "openvino" else 1,
         details=f"{path.stem} of {path}; engine {chosen}: {why}; {arithmetic}: {why_arithmetic}",
+        calibration=(lambda: _calibration(key)) if arithmetic == "int8" else None,
     )
+
+
+def _calibration(key: str) -> str:
+    from hrn_stage.engines.openvino import cache_name
+
+    return calibration_of(cache_name(key))
 
 
 def _network_sha256(config: HrnConfig) -> str:

@@ -139,9 +139,13 @@ def build_network(model: ModelConfig) -> nn.Module:
 
     Its parameters are uninitialised memory: drawing random ones that a checkpoint replaces at once would cost a second.
     """
+    return planned_network(model).to_empty(device="cpu").eval()
+
+
+def planned_network(model: ModelConfig) -> nn.Module:
+    """The same network before memory is taken for its parameters: they have shapes, and no numbers."""
     with torch.device("meta"):
-        network = HrNet(model)
-    return network.to_empty(device="cpu").eval()
+        return HrNet(model)
 
 
 def _conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:

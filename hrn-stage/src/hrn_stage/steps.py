@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -35,6 +36,8 @@ from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from stage_kit.runs.workers import worker_count
 
+MOST_ANNOTS = 1600  # that are read for int8 to be calibrated on some of their people
+
 
 def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
     """Finds the poses of all people in annots/ that have no current record.
@@ -63,6 +66,7 @@ def estimation_run(
         workers=min(worker_count(0), plan.config.WORKERS or 1),
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,
+        follow_links=options.follow_links,
     )
     return BatchRun(run, EstimationSteps(options, plan, seen), seen)
 
@@ -93,6 +97,8 @@ def made_by(plan: EstimatorPlan) -> MadeBy:
     }
     if test.CROP_CONTEXT != PUBLISHED_CONTEXT:
         options["crop_context"] = test.CROP_CONTEXT
+    if plan.calibration:
+        options["calibration"] = plan.calibration()
     return MadeBy(
         stage=facts().name,
         results=facts().results,
@@ -146,19 +152,21 @@ class EstimationSteps:
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the network; int8 is calibrated on some of the people. The YAML may ask for more of them at a time."""
         self._estimator = estimator = self._plan.load(lambda: self._samples(names))
+        self._made_by = made_by(self._plan)  # int8 has been calibrated now
+        self._intake = replace(self._intake, made_by=self._made_by)
         asked = self._options.people_per_batch
         fewest, most = (0, 0) if self._options.batch_size else estimator.at_once
         return Loaded(estimator.device, estimator.fixed_batch, max(asked, fewest), max(asked, most))
 
     def _samples(self, names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
         config = self._plan.config
-        for name in spread(names):
-            annot = read_annot(self._workspace.path(self._workspace.annots) / name)
-            for person in annot.people if annot else ():
-                with contextlib.suppress(ImageError):
-                    cut = read_cut(self._workspace, person)
-                    prepared = prepare_person(person, cut, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
-                    yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
+        folder = self._workspace.path(self._workspace.annots)
+        annots = (read_annot(folder / name) for name in spread(names, MOST_ANNOTS))
+        for person in spread([person for annot in annots if annot for person in annot.people]):
+            with contextlib.suppress(ImageError):
+                cut = read_cut(self._workspace, person)
+                prepared = prepare_person(person, cut, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
+                yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
 
     def inputs(self, image: Prepared | Redraw) -> NDArray[np.uint8]:
         """The people of an image, [P, H, W, 3]."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pose_contract.errors import ConfigError
+from yolo_stage.cfg_limits import LARGEST_KERNEL, MOST_CELLS, MOST_SECTIONS, require_at_most, require_bounded_map
 from yolo_stage.cfg_sections import Section
 
 _FIX_CFG = "correct the cfg"
@@ -39,11 +40,13 @@ def trace_layers(sections: Sequence[Section], channels: int, size: int) -> tuple
     fit each other, and heads whose channels are not anchors x (5 + classes).
     """
     layers: list[Layer] = []
+    require_at_most(sections[0].place if sections else "", "sections:", len(sections), MOST_SECTIONS)
     for section in sections:
         if layers and layers[-1].kind == "yolo" and section.kind != "route":
             raise ConfigError(f"{section.place}: after a [yolo] only a [route] can follow", _FIX_CFG)
         layers.append(_trace(section, layers, channels, size))
         channels, size = layers[-1].channels, layers[-1].size
+        require_bounded_map(section.place, channels, size, layers[-1].parameter_count)
     return tuple(layers)
 
 
@@ -53,7 +56,7 @@ def _trace(section: Section, done: Sequence[Layer], channels: int, size: int) ->
             return _convolution(section, channels, size)
         case "maxpool":
             cells = (size - 1) // _positive(section, "stride") + 1
-            _positive(section, "size")
+            require_at_most(section.place, "a pool of size", _positive(section, "size"), LARGEST_KERNEL)
             return Layer(section, channels, size, channels, cells)
         case "upsample":
             return Layer(section, channels, size, channels, size * _positive(section, "stride"))
@@ -73,6 +76,7 @@ def _trace(section: Section, done: Sequence[Layer], channels: int, size: int) ->
 def _convolution(section: Section, channels: int, size: int) -> Layer:
     kernel, filters = _positive(section, "size"), _positive(section, "filters")
     stride, groups = _positive(section, "stride", 1), _positive(section, "groups", 1)
+    require_at_most(section.place, "a kernel or padding of size", max(kernel, padding(section)), LARGEST_KERNEL)
     section.text("activation")  # no default: Darknet's is logistic, others take linear
     normalised = section.integer("batch_normalize", 0)
     if normalised not in (0, 1):
@@ -139,6 +143,8 @@ def _referred(section: Section, key: str, index: int, done: Sequence[Layer]) -> 
 
 def _positive(section: Section, key: str, default: int | None = None) -> int:
     value = section.integer(key, default)
+    if key == "stride":
+        require_at_most(section.place, "stride", value, MOST_CELLS)
     if value < 1:
         raise ConfigError(f"{section.place}: {key} must be at least 1, got {value}", _FIX_CFG)
     return value

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pose_contract.errors import ConfigError
+from yolo_stage.cfg_limits import MOST_OPTIONS, require_at_most
 
 # Darknet's own second names; pytorchyolo takes them for layers without effect.
 _ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
@@ -74,7 +75,7 @@ class Section:
             values = (math.nan,)
         if not all(math.isfinite(value) for value in values):
             expected = "numbers with commas between them" if many else "a number"
-            raise ConfigError(f"{self.place}: {key} must be {expected}, got '{text}'", "correct the cfg")
+            raise ConfigError(f"{self.place}: {key} must be {expected}, got '{text:.60}'", "correct the cfg")
         return values
 
 
@@ -102,6 +103,7 @@ def parse_sections(text: str, name: str) -> tuple[Section, ...]:
             raise ConfigError(f"{place}: '{key}' stands before the first section", "a cfg begins with [net]")
         if sections[-1].has(key):
             raise ConfigError(f"{place}: '{key}' is given twice in [{sections[-1].kind}]", "keep one of the two")
+        require_at_most(place, f"options in [{sections[-1].kind}]:", len(sections[-1].options) + 1, MOST_OPTIONS)
         sections[-1] = sections[-1].with_options({key: value})
     return tuple(sections)
 

@@ -6,6 +6,7 @@ that the engines may trust what they are given.
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import ConfigError, WeightsError
+from stage_kit.regular_files import open_regular, read_text
 from stage_kit.weights.published import how_to_replace
 from yolo_stage.cfg_layers import Layer, trace_layers
+from yolo_stage.cfg_limits import MOST_BYTES, MOST_CELLS, require_at_most
 from yolo_stage.cfg_sections import Section, parse_sections
 
 _COCO_CLASSES = 80
@@ -75,6 +78,7 @@ def read_network(path: Path) -> DarknetNetwork:
 
 def _input_size(net: Section) -> int:
     width, height = net.integer("width"), net.integer("height")
+    require_at_most(net.place, "an input with a side of", max(width, height), MOST_CELLS)
     if width != height or width < _STRIDE or width % _STRIDE:
         reason = f"{net.place}: input {width}x{height}; expected a square whose side is a multiple of {_STRIDE}"
         raise ConfigError(reason, "set width and height of [net] to the same multiple, such as 416")
@@ -113,7 +117,7 @@ def person_class(network: DarknetNetwork, class_path: Path | None) -> int:
 
 def _read_text(path: Path, flag: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"{path} is not there", f"check the path given with {flag}") from None
     except OSError as error:
@@ -134,7 +138,7 @@ def check_weights_file(network: DarknetNetwork, path: Path) -> None:
     names and shapes are compared when it is loaded.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             head = file.read(512)
         got = path.stat().st_size
     except FileNotFoundError:

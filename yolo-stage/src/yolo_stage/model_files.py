@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
-from stage_kit.networks.int8 import Samples
+from stage_kit.networks.int8 import Samples, calibration_of
 from stage_kit.networks.precision import EMBEDDED, choose_precision, engine_in_words
-from stage_kit.weights.published import is_there, missing_weights_error, sha256_of, weights_folder
-from yolo_stage.darknet import check_weights_file, person_class, read_network
+from stage_kit.weights.published import is_there, missing_weights_error, require_published, sha256_of, weights_folder
+from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine, plug_in
 from yolo_stage.loading import Loading
@@ -29,6 +29,7 @@ class DetectorPlan:
 
     It may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network inputs,
     for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
+    `calibration` tells what an int8 network was calibrated on: another one before and after its first loading.
     """
 
     model: str
@@ -43,6 +44,7 @@ class DetectorPlan:
     load: Callable[[Samples], Detector]
     batches_at_once: int = 1
     details: str = ""
+    calibration: Callable[[], str] | None = None
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:
@@ -61,6 +63,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
     person = person_class(network, options.class_path)
     engine, why = choose_engine(options.engine, network, weights, options.device)
     weights_sha256 = sha256_of(weights)
+    require_published(weights, weights_sha256, options.trust)
     precision, why_precision = choose_precision(options.precision, engine, weights_sha256)
     loading = Loading(network, weights, person, options.device, precision)
     return DetectorPlan(
@@ -76,7 +79,14 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         load=lambda samples: _load(engine, replace(loading, samples=samples)),
         batches_at_once=2 if engine == "openvino" else 1,
         details=f"{cfg.stem} of {weights}; engine {engine}: {why}; {precision}: {why_precision}",
+        calibration=(lambda: _calibration(network, weights_sha256)) if precision == "int8" else None,
     )
+
+
+def _calibration(network: DarknetNetwork, weights_sha256: str) -> str:
+    from yolo_stage.engines.openvino import cache_key
+
+    return calibration_of(cache_key(network, weights_sha256))
 
 
 def _load(engine: str, loading: Loading) -> Detector:

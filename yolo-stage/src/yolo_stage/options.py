@@ -31,11 +31,12 @@ class ModelOptions:
     engine: str = "auto"
     precision: str = "auto"
     device: str = "auto"
+    trust: bool = False
 
     @classmethod
     def of(cls, flags: Mapping[str, Any]) -> ModelOptions:
         """From a command's flags, which have the same names."""
-        return cls(**{field.name: flags[field.name] for field in fields(cls)})
+        return cls(**{field.name: flags[field.name] for field in fields(cls) if field.name in flags})
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def detection_run(
         workers=options.n_cpu,
         batches_at_once=plan.batches_at_once,
         quiet=options.quiet,
+        follow_links=options.follow_links,
     )
     return BatchRun(run, DetectionSteps(options, plan, seen), seen)
 
@@ -101,6 +102,7 @@ def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
             "model_def_sha256": plan.model_def_sha256,
             "engine": plan.engine,
             "precision": plan.precision,
+            **({"calibration": plan.calibration()} if plan.calibration else {}),
         },
     )
 
@@ -178,6 +180,7 @@ class DetectionSteps:
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the detector; int8 is calibrated on some of the images."""
         self._detector = detector = self._plan.load(lambda: self._samples(names))
+        self._made_by = made_by(self._options, self._plan)  # int8 has been calibrated now
         asked = self._options.batch_size
         fewest, most = (asked, asked) if asked else detector.at_once
         return Loaded(detector.device, detector.fixed_batch, fewest, most)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pose_contract.errors import ConfigError, WeightsError
+from stage_kit.networks.checkpoint import read_state_dict
 from stage_kit.networks.device import torch_device
 from stage_kit.networks.torch_exact import exact_inference, to_device
 from yolo_stage.cfg_sections import Section, render_sections
@@ -169,17 +170,10 @@ def _load_darknet_file(model: Any, network: DarknetNetwork, weights: Path) -> No
 
 def _load_checkpoint(model: Any, network: DarknetNetwork, weights: Path) -> None:
     check_weights_file(network, weights)
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = f"{weights.name} is no PyTorch checkpoint of plain tensors: {str(error).splitlines()[0][:200]}"
-        raise WeightsError(reason, "save it again as model.state_dict()") from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"{weights.name} is not a state dict of tensors", "save it again as model.state_dict()")
+    # PyTorch's own reader would take all the memory that a tensor says it needs, a view of one number included.
+    state = {name: torch.from_numpy(values) for name, values in read_state_dict(weights).items()}
     if difference := _first_difference(model.state_dict(), state):
         raise WeightsError(f"{weights.name} does not fit {network.name}: {difference}", _OTHER_CFG)
-    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-        raise WeightsError(f"{weights.name} holds numbers that are not finite", "fetch or save the file again")
     model.load_state_dict(state, strict=True)
 
 

@@ -68,13 +68,18 @@ def load_estimator(
         UsageError: a precision that the CPU lacks.
         WeightsError: the file is damaged, or does not fit the network key by key and shape by shape.
     """
-    name = f"hrn-{_CONVERSION}-{key}"
+    name = cache_name(key)
 
     def exact() -> Any:
         return converted_model(name, lambda: build_graph(model_config, read_state_dict(weights), str(weights)))
 
     model = quantized_model(name, exact, samples, _agreement) if precision == "int8" else exact()
     return OpenVinoEstimator(compile_network(model, precision), precision)
+
+
+def cache_name(key: str) -> str:
+    """Names the converted network in the cache."""
+    return f"hrn-{_CONVERSION}-{key}"
 
 
 def _agreement(before: Outputs, after: Outputs) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hrn_stage.config_keys import ModelConfig
 from hrn_stage.engines.fusion import fuse_batch_norms
-from hrn_stage.network import build_network
+from hrn_stage.network import planned_network
 from hrn_stage.parameter_fit import fitting_parameters
 from pose_contract.errors import WeightsError
 from stage_kit.networks.checkpoint import read_state_dict
@@ -58,9 +58,10 @@ def load_estimator(
         UsageError: `device` is cuda, but there is none.
     """
     chosen = torch_device(device)
-    network = build_network(model_config)
+    network = planned_network(model_config)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     parameters = fitting_parameters(expected, read_state_dict(weights), str(weights))
+    network = network.to_empty(device="cpu").eval()
     network.load_state_dict({key: torch.from_numpy(value) for key, value in parameters.items()}, strict=True)
     fuse_batch_norms(network)
     # channels_last is what the CPU's and the GPU's convolutions work in.

@@ -19,6 +19,7 @@ from pose_contract.names import IMAGE_SUFFIXES, TEMPORARY_PREFIX, is_image_name,
 from pose_contract.storage import sweep_temporaries, write_bytes, write_error
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
+from stage_kit.regular_files import open_regular
 from stage_kit.runs.listing import list_images
 from stage_kit.runs.lock import locked
 
@@ -203,13 +204,14 @@ def _copy(photo: Path, target: Path) -> None:
     """A copy with the photo's time: whole, or not there at all. Raises ImageError, WorkspaceError."""
     temporary = target.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}")
     try:
-        source = photo.open("rb")
+        source = os.fdopen(open_regular(photo), "rb")
     except OSError as error:
         raise _unreadable(photo, error) from None
     with source:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)  # a link, perhaps, or left by a process of this number
+            with temporary.open("xb") as file:
                 try:
                     fcntl.ioctl(file, _FICLONE, source.fileno())
                 except OSError:  # another disk, or a file system that cannot share blocks

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from pose_contract.errors import StageError, UsageError, WorkspaceError
 from pose_contract.workspace import default_root
+from stage_kit.command.progress import tell
 
 ANSWERS_AT_ONCE = {"-h", "--help", "--version"}
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> NoReturn:
             become_owner(workspace)
             require_writable(workspace)
     except StageError as error:
-        print(f"{stage}: {error}", file=sys.stderr)
+        tell(f"{stage}: {error}")
         sys.exit(error.exit_code)
     os.execvp(sys.executable, [sys.executable, "-m", f"{stage.replace('-', '_')}.cli", *flags])
 

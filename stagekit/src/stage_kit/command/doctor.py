@@ -14,6 +14,7 @@ from pose_contract.errors import DONE, StageError
 from pose_contract.workspace import Workspace, default_root
 from stage_kit.command.container import require_writable
 from stage_kit.command.machine import BAD, NOTE, OK, Finding, docker_findings, gpu_findings, name_of_requirement
+from stage_kit.command.progress import shown
 from stage_kit.command.settings import FILE, read_settings
 from stage_kit.stages import StageFacts, installed_stages
 from stage_kit.weights.published import difference_from_published, how_verified, published_weights, weights_folder
@@ -27,7 +28,7 @@ def examine(named: Path | None) -> int:
     """Prints a line per finding; the exit code is 0 if a run can work here, else that of the first thing wrong."""
     code = DONE
     for finding in findings(named or default_root()):
-        print(finding.line())
+        print(shown(finding.line()))
         if finding.kind == BAD and code == DONE:
             code = finding.exit_code
     print("a run can work here" if code == DONE else "a run cannot work here: see the lines with `bad`")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pose_contract.errors import USAGE
+from stage_kit.command.progress import shown
 from stage_kit.pictures.limits import MAX_FILE_MB
 
 
@@ -83,7 +84,7 @@ class FlagParser(argparse.ArgumentParser):
         self._end(message, f"see {self.prog} --help")
 
     def _end(self, reason: str, remedy: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {reason}\n  -> {remedy}\n")
+        self.exit(USAGE, shown(f"{self.prog}: {reason}\n  -> {remedy}\n"))
 
     def format_help(self) -> str:
         """argparse's help, and the sub-commands."""
@@ -107,10 +108,12 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --keep_going, --quiet and --verbose."""
+    """--overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
+    group.add_argument("--trust", action="store_true", help="take weights of a published name that are another file")
+    group.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
     add_talk_flags(group)
     return group
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pose_contract.errors import DONE, USAGE
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
+from stage_kit.command.progress import shown
 
 COMMANDS = {
     "run": "photos in, poses out: all installed stages on a workspace",
@@ -70,6 +71,7 @@ def _add_flags_of_run(result: FlagParser) -> None:
     text = "the workspace, created if it is not there (default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
     result.add_argument("-o", "--workspace", type=Path, metavar="WORKSPACE", help=text)
     result.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
+    result.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
     add_talk_flags(result)
     stages = result.add_argument_group("more flags of one stage, as one word")
     for name in _stage_names():
@@ -94,7 +96,7 @@ def _tell_version() -> int:
 def _run(args: argparse.Namespace) -> int:
     from stage_kit.command.run_stages import run
 
-    flags = [f"--{flag}" for flag in ("overwrite", "quiet", "verbose") if getattr(args, flag)]
+    flags = [f"--{flag}" for flag in ("overwrite", "follow_links", "quiet", "verbose") if getattr(args, flag)]
     return run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
 
 
@@ -126,7 +128,7 @@ def _workspace(args: argparse.Namespace) -> int:
     root = args.workspace or default_root()
     there = root.is_dir()
     fill_workspace(root)
-    print(f"{root} is complete" if there else f"created {root}: put photos into {root / 'images'}")
+    print(shown(f"{root} is complete" if there else f"created {root}: put photos into {root / 'images'}"))
     return DONE
 
 
@@ -134,7 +136,7 @@ def _found(args: argparse.Namespace) -> int:
     from stage_kit.command.found import found_lines
     from stage_kit.command.template import existing_workspace
 
-    print("\n".join(found_lines(existing_workspace(args.workspace))))
+    print(shown("\n".join(found_lines(existing_workspace(args.workspace)))))
     return DONE
 
 

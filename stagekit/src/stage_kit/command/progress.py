@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pose_contract.names import printable
+
 LOG_EVERY_SECONDS = 5.0
+
+
+def shown(text: str) -> str:
+    """A message as a terminal may see it: without control characters but line ends, and with the host's paths.
+
+    A file name, or a value in somebody's file, may hold what moves the cursor or sets the window's title. In a
+    container POSE_HOST_WORKSPACE says where the workspace lies on the host, and POSE_WORKSPACE where it is mounted.
+    """
+    text = "\n".join(map(printable, text.split("\n")))
+    host, mounted = os.environ.get("POSE_HOST_WORKSPACE"), os.environ.get("POSE_WORKSPACE")
+    if host and mounted and Path(mounted).is_dir():
+        inside = rf"{re.escape(str(Path(mounted).absolute()))}(?=[/'\":;,\s]|$)|{re.escape(mounted)}(?=/)"
+        text = re.sub(rf"(?<![\w./-])(?:{inside})", lambda _: host, text)
+    return text
 
 
 def tell(text: str) -> None:
     """Prints a line to the log. That its reader has gone, or its disk is full, is no reason to end a night's run."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text), file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -71,7 +90,7 @@ class Progress:
         """Prints a line without breaking the bar."""
         if self._bar is not None:
             with contextlib.suppress(OSError):
-                self._bar.write(text, file=sys.stderr)
+                self._bar.write(shown(text), file=sys.stderr)
         elif not self._quiet:
             tell(text)
 

@@ -20,6 +20,7 @@ class RunOptions:
     Attributes:
         overwrite: do all images anew, except corrected records.
         keep_going: exit 0 even if some images failed.
+        follow_links: write through links that lead out of the workspace.
         quiet: errors only.
         verbose: say why the engine and the precision were chosen, too.
         max_file_mb: the largest file that is read as a picture, in million bytes.
@@ -28,6 +29,7 @@ class RunOptions:
 
     overwrite: bool = False
     keep_going: bool = False
+    follow_links: bool = False
     quiet: bool = False
     verbose: bool = False
     max_file_mb: int = MAX_FILE_MB

@@ -15,7 +15,7 @@ from pose_contract.workspace import Workspace
 from stage_kit.command.bring import Brought, bring, photos_in
 from stage_kit.command.exits import Terminated
 from stage_kit.command.found import SHOWN, found_lines, verdict, where_to_look
-from stage_kit.command.progress import tell
+from stage_kit.command.progress import shown, tell
 from stage_kit.command.settings import with_settings
 from stage_kit.command.template import fill_workspace, workspace_to_run
 from stage_kit.stages import StageFacts, installed_stages
@@ -95,5 +95,5 @@ def call(command: Sequence[str]) -> int:
 def _tell_findings(workspace: Workspace, brought: Brought) -> None:
     named = brought.names if brought.names or brought.failures else None
     for line in found_lines(workspace, named, SHOWN):
-        print(line)
-    print(where_to_look(workspace), flush=True)
+        print(shown(line))
+    print(shown(where_to_look(workspace)), flush=True)

@@ -16,8 +16,12 @@ from typing import Any
 
 from pose_contract.errors import ConfigError, UsageError
 from stage_kit.command.flags import FlagParser, nearest
+from stage_kit.regular_files import read_text
 
 FILE = "pose.toml"
+MOST_BYTES = 1 << 16
+MOST_IN_A_LINE = 2000  # letters; brackets nested deeper than that, and a.b.c of more parts, are nobody's settings
+LARGEST = 1 << 53  # of a number, which is a float's limit too
 _ABSENT = object()
 
 
@@ -152,6 +156,8 @@ def _value(where: str, value: object, action: argparse.Action, root: Path) -> ob
     if choices:
         return _checked(where, value, value in choices, " or ".join(map(repr, choices)))
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and not -LARGEST <= value <= LARGEST and value == value:  # type: ignore[operator]
+        raise ConfigError(f"{where}: a number beyond {LARGEST:,}, the limit", "correct it there")
     if action.type is int:
         return _checked(where, value, number and isinstance(value, int), "a whole number")
     if action.type is float:
@@ -169,12 +175,16 @@ def _checked(where: str, value: object, holds: bool, expected: str) -> object:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = read_text(path, MOST_BYTES)
+        if max(map(len, text.split("\n"))) > MOST_IN_A_LINE:
+            raise ValueError(f"a line of more than {MOST_IN_A_LINE:,} letters, the limit")
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}", f"chmod u+r '{path}'") from None
+        remedy = f"chmod u+r '{path}'" if isinstance(error, PermissionError) else "make workspace brings a good one"
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}", remedy) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})", "save the file as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of 5,000 digits, too
         raise ConfigError(f"{path}: is no valid TOML: {error}", "correct it there: one `key = value` a line") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pose_contract.errors import WeightsError
 from stage_kit.networks.checkpoint_files import ZIP_START, read_pickles, read_zip
 from stage_kit.networks.checkpoint_machine import Foreign, UnreadableError
 from stage_kit.networks.checkpoint_tensors import StoredTensor
+from stage_kit.regular_files import open_regular
 from stage_kit.weights.published import how_to_replace
 
 _PREFIXES = ("module.", "backbone.", "keypoint_head.", "head.")
@@ -44,7 +46,7 @@ def read_checkpoint(path: Path) -> object:
     """
     _refuse_other_files(path)
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             # Private pages: what is written to an array reaches no file. They live as long as an array shows them.
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
         return read_zip(path, data) if data[:4] == ZIP_START else read_pickles(data)
@@ -69,7 +71,7 @@ def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
     if not isinstance(checkpoint, Mapping) or not checkpoint:
         raise WeightsError(
             f"{path}: holds no state dict of parameters, but {_kind(checkpoint)}",
-            "give a checkpoint of the official HRNet code or of mmpose",
+            "give a checkpoint whose content is model.state_dict(), as the official HRNet code and mmpose write it",
         )
     tensors = _named_tensors(path, checkpoint)
     return {_official_name(key): _finite(path, key, tensor) for key, tensor in tensors.items()}
@@ -133,7 +135,7 @@ def _finite(path: Path, key: str, tensor: StoredTensor) -> NDArray[Any]:
 def _refuse_other_files(path: Path) -> None:
     """What a download that went wrong leaves behind, told apart by its first bytes."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             head = file.read(512).lstrip()
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such weights file", "fetch it: make weights") from None

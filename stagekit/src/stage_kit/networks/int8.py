@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from pose_contract.errors import UsageError
 from stage_kit.command.progress import tell
-from stage_kit.networks.openvino import cached_model, cached_note, compile_network, keep_model
+from stage_kit.networks.calibration import fingerprint_of, held_in_memory
+from stage_kit.networks.openvino import CALIBRATION, cached_model, cached_note, compile_network, keep_model
 
 Inputs = NDArray[np.float32]
 Outputs = list[list[NDArray[np.float32]]]
 Samples = Callable[[], Iterable[Inputs]]
 Compare = Callable[[Outputs, Outputs], str]
+_CALIBRATED: dict[str, str] = {}  # by key, of this process: a cache that cannot be written tells nothing
 FEWEST, HELD_OUT = 8, 4  # inputs to calibrate on at least; every fourth is kept to measure the loss on
 
 
@@ -37,12 +39,24 @@ def quantized_model(key: str, exact: Callable[[], Any], samples: Samples, compar
     name = f"{key}-int8"
     model = cached_model(name)
     if model is None:
-        model, note = _quantize(exact(), list(samples()), compare)
-        keep_model(name, model, note)
+        inputs = held_in_memory(samples())
+        model, note = _quantize(exact(), inputs, compare)
+        _CALIBRATED[name] = fingerprint_of(inputs)
+        keep_model(name, model, note, _CALIBRATED[name])
         tell(f"int8: {note}")
     else:
+        _CALIBRATED[name] = cached_note(name, CALIBRATION)
         tell(f"int8: {cached_note(name)}")
     return model
+
+
+def calibration_of(key: str) -> str:
+    """What the int8 network of that key was calibrated on, for `made_by`: 16 hex digits; empty where nothing was yet.
+
+    The network that this process has loaded counts, else the one in the cache.
+    """
+    name = f"{key}-int8"
+    return _CALIBRATED.get(name) or cached_note(name, CALIBRATION)
 
 
 def _quantize(exact: Any, inputs: list[Inputs], compare: Compare) -> tuple[Any, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import shutil
 import sys
@@ -28,7 +29,7 @@ from stage_kit.networks.precision import Precision
 
 # Of what is not quantised in an int8 network there is little; it stays exact.
 ELEMENT_TYPES: dict[str, str] = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-MODEL, NOTE = "network.xml", "note.txt"
+MODEL, NOTE, CALIBRATION, SUMS = "network.xml", "note.txt", "calibration.txt", "sha256.txt"
 DAY = 86400  # seconds
 
 
@@ -66,14 +67,25 @@ def cached_model(key: str) -> Any | None:
     for folder in cache_folders():
         entry = folder / "openvino" / key
         if is_readable(entry / MODEL):
-            try:
-                return core.read_model(entry / MODEL)
-            except RuntimeError:
-                shutil.rmtree(entry, ignore_errors=True)
+            with contextlib.suppress(RuntimeError, OSError):
+                if (entry / SUMS).read_text(encoding="ascii", errors="replace") == _sums_of(entry):
+                    return core.read_model(entry / MODEL)
+            tell(f"the converted network in {entry} is damaged, or of an earlier release: it is converted anew")
+            shutil.rmtree(entry, ignore_errors=True)
     return None
 
 
-def keep_model(key: str, model: Any, note: str = "") -> None:
+def _sums_of(entry: Path) -> str:
+    """The hashes of a cached model's files: flipped bits of a disk would give other people, and no error."""
+    lines = []
+    for path in sorted(entry.iterdir()):
+        if path.name != SUMS:
+            with path.open("rb") as file:
+                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    return "".join(lines)
+
+
+def keep_model(key: str, model: Any, note: str = "", calibration: str = "") -> None:
     """Caches a model with a note about it: a folder that appears whole or not at all."""
     place = cache_folders()[0] / "openvino"
     try:
@@ -83,6 +95,8 @@ def keep_model(key: str, model: Any, note: str = "") -> None:
             new = Path(temporary, "new")
             import_openvino().save_model(model, new / MODEL, compress_to_fp16=False)
             (new / NOTE).write_text(note, encoding="utf-8")
+            (new / CALIBRATION).write_text(calibration, encoding="ascii")
+            (new / SUMS).write_text(_sums_of(new), encoding="ascii")
             for file in new.iterdir():
                 with file.open("rb") as written:
                     os.fsync(written.fileno())  # a file of zeros, after a power cut, would load
@@ -92,9 +106,9 @@ def keep_model(key: str, model: Any, note: str = "") -> None:
             tell(f"the converted network can't be kept in {place}, so every start converts it anew: {error}")
 
 
-def cached_note(key: str) -> str:
-    """The note about a cached model; empty where there is none."""
-    notes = (folder / "openvino" / key / NOTE for folder in cache_folders())
+def cached_note(key: str, file: str = NOTE) -> str:
+    """The note about a cached model, or another file beside it; empty where there is none."""
+    notes = (folder / "openvino" / key / file for folder in cache_folders())
     return next((note.read_text(encoding="utf-8") for note in notes if is_readable(note)), "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pose_contract.storage import write_bytes
 from stage_kit.pictures.colours import rgb_of
 from stage_kit.pictures.formats import open_picture
 from stage_kit.pictures.limits import MAX_FILE_MB, MAX_PIXELS, MAX_SIDE
+from stage_kit.regular_files import open_regular, read_regular
 
 Picture = NDArray[np.uint8]
 
@@ -75,8 +77,8 @@ def read_image_bytes(path: Path, max_file_mb: int = MAX_FILE_MB) -> bytes:
         if status.st_size > max_file_mb * 1_000_000:
             reason = f"has {status.st_size / 1e6:.0f} MB, over the limit of {max_file_mb} MB"
             raise ImageError(reason, "save it as JPEG, or raise --max_file_mb")
-        with fitting_into_memory(), path.open("rb") as file:
-            return file.read(max_file_mb * 1_000_000)  # whatever is being written to its end meanwhile
+        with fitting_into_memory():
+            return read_regular(path, max_file_mb * 1_000_000)  # whatever is being written to its end meanwhile
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None
@@ -206,7 +208,7 @@ def write_jpeg(path: Path, picture: Picture, comment: str = "") -> None:
 def read_jpeg_comment(path: Path) -> str | None:
     """The comment in a JPEG's header without decoding it; None where there is none or no readable JPEG."""
     try:
-        with Image.open(path, formats=("JPEG",)) as opened:
+        with os.fdopen(open_regular(path), "rb") as file, Image.open(file, formats=("JPEG",)) as opened:
             comment = opened.info.get("comment")
     except OSError:
         return None

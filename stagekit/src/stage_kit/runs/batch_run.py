@@ -19,8 +19,8 @@ from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
+from stage_kit.runs.containment import held
 from stage_kit.runs.journal import RunLog
-from stage_kit.runs.lock import locked
 from stage_kit.runs.outputs import write_outputs
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.seen import SeenFiles
@@ -41,7 +41,7 @@ class RunFacts:
         model, engine, why: the network; `why` is the first line of the log.
         workers: threads that read and draw; 0 is one per core.
         batches_at_once: how many the network takes from as many threads.
-        quiet: errors only.
+        quiet, follow_links: errors only; results may be written through links out of the workspace.
     """
 
     stage: StageFacts
@@ -53,6 +53,7 @@ class RunFacts:
     workers: int = 0
     batches_at_once: int = 1
     quiet: bool = False
+    follow_links: bool = False
 
 
 @dataclass
@@ -89,7 +90,7 @@ class BatchRun(Generic[ImageT, Answer]):
         listing = self._steps.listing()
         log = self._log(len(listing.names) + len(listing.failures), "")
         log.ignored = listing.ignored
-        with locked(self._facts.workspace, self._facts.stage.name), log.kept(), log.progress:
+        with held(self._facts), log.kept(), log.progress:
             log.say(self._facts.why)
             if listing.ignored:
                 log.say(passed_over_line(listing.ignored))
@@ -103,19 +104,19 @@ class BatchRun(Generic[ImageT, Answer]):
     def shard(self, names: Sequence[str], shard: str) -> RunReport:
         """Works on these names alone, beside other shards; neither prologue nor epilogue. Raises WorkspaceError."""
         log = self._log(len(names), shard)
-        with locked(self._facts.workspace, self._facts.stage.name, shard), log.kept(), log.progress:
+        with held(self._facts, shard), log.kept(), log.progress:
             log.say(self._facts.why)
             self._over(names, log)
         return log.report("finished")
 
     def prologue(self) -> None:
         """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
-        with locked(self._facts.workspace, self._facts.stage.name):
+        with held(self._facts):
             self._clear(self._log(0, ""))
 
     def epilogue(self) -> None:
         """Rebuilds the tables. No shard may run. Raises WorkspaceError."""
-        with locked(self._facts.workspace, self._facts.stage.name):
+        with held(self._facts):
             self._tables(self._log(0, ""))
 
     def _log(self, images: int, shard: str) -> RunLog:

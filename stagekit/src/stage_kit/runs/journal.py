@@ -61,7 +61,8 @@ class RunLog:
     def complain(self, file: str, error: StageError) -> None:
         """Something that is no image could not be done."""
         with self._lock:
-            self.failures.append(Failure(file=printable(file), reason=error.reason, remedy=error.remedy))
+            reason, remedy = printable(error.reason), "\n".join(map(printable, error.remedy.split("\n")))
+            self.failures.append(Failure(file=printable(file), reason=reason, remedy=remedy))
         self.say(f"{printable(file)} {error}")
 
     def say(self, text: str) -> None:

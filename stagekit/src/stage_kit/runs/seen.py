@@ -16,6 +16,7 @@ from pose_contract.errors import StageError
 from pose_contract.records import MadeBy
 from pose_contract.storage import write_bytes
 from pose_contract.workspace import Workspace
+from stage_kit.regular_files import read_regular
 
 RACY_SECONDS = 2.0
 _SEEN = TypeAdapter(dict[str, tuple[int, int, str]])
@@ -35,7 +36,7 @@ class SeenFiles:
         self._known: dict[str, tuple[int, int, str]] = {}
         self._changed = False
         with contextlib.suppress(OSError, ValidationError):
-            self._known = _SEEN.validate_json(self._path.read_bytes())
+            self._known = _SEEN.validate_json(read_regular(self._path))
 
     def known(self, file: str) -> str | None:
         """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""

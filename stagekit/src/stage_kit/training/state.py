@@ -15,6 +15,7 @@ from torch import nn
 
 from pose_contract.errors import ConfigError
 from pose_contract.storage import write_bytes
+from stage_kit.networks.torch_refusal import why_not_loaded
 
 STATE = "checkpoint.pth"
 
@@ -115,7 +116,7 @@ def require_finite(finite: bool, remedy: str) -> None:
 def _first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it holds no {error.args[0]}"
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return why_not_loaded(error)
 
 
 def _save(path: Path, content: Mapping[str, Any]) -> None:

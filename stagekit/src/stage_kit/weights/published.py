@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pose_contract.errors import UsageError, WeightsError
+from stage_kit.regular_files import open_regular
 from stage_kit.stages import installed_stages
 
 
@@ -115,7 +116,7 @@ def stand_in(basename: str) -> PublishedWeights | None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, 64 hex digits. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -135,6 +136,27 @@ def difference_from_published(weights: PublishedWeights, path: Path) -> str | No
         return None
     found = sha256_of(path)
     return None if found.startswith(known) else f"sha256 {found[:16]}… instead of {known[:16]}…"
+
+
+def require_published(path: Path, sha256: str, trust: bool) -> None:
+    """Refuses a file under a published name whose hash is another than the published one, unless it is trusted.
+
+    Args:
+        path: of weights that are about to be loaded.
+        sha256: of its bytes.
+        trust: what --trust says.
+
+    Raises:
+        WeightsError: with the ways out.
+    """
+    for weights in published_weights():
+        known = weights.known_sha256
+        if weights.name == path.name and known is not None and not sha256.startswith(known) and not trust:
+            raise WeightsError(
+                f"{path} has the name of published weights, and is another file: sha256 {sha256[:16]}… instead of "
+                f"{known[:16]}…",
+                f"{how_to_replace(path)}\n     or, if the file is what you want: rename it, or say --trust",
+            )
 
 
 def how_verified(weights: PublishedWeights, path: Path) -> str:

@@ -62,8 +62,7 @@ def load_detector(loading: Loading) -> Detector:
     network, weights, precision = loading.network, loading.weights, loading.precision
     if refusal := openvino_refusal(network, weights, loading.device):
         raise ConfigError(f"the openvino engine can't run {network.name} exactly: {refusal}", "use --engine torch")
-    cfg = hashlib.sha256(network.text.encode()).hexdigest()
-    key = f"yolo-{_GRAPH}-{sha256_of(weights)[:24]}-{cfg[:16]}-{network.input_size}"
+    key = cache_key(network, sha256_of(weights))
     heads = tuple(layer for layer in network.layers if layer.kind == "yolo")
 
     def exact() -> Any:
@@ -79,6 +78,12 @@ def load_detector(loading: Loading) -> Detector:
     model = quantized_model(key, exact, loading.samples, compare) if precision == "int8" else exact()
     compiled = compile_network(model, precision)
     return OpenVinoDetector(compiled, heads, loading.person_class, network.input_size, precision)
+
+
+def cache_key(network: DarknetNetwork, weights_sha256: str) -> str:
+    """Names the converted network in the cache."""
+    cfg = hashlib.sha256(network.text.encode()).hexdigest()
+    return f"yolo-{_GRAPH}-{weights_sha256[:24]}-{cfg[:16]}-{network.input_size}"
 
 
 def build_graph(network: DarknetNetwork, parameters: NDArray[np.float32]) -> Any:
