@@ -96,6 +96,6 @@ def _box(entry: dict[str, Any]) -> tuple[int, list[float], float]:
 
 
 def _sample(config: HrnConfig, image: Path, image_id: int, xyxy: np.ndarray[Any, Any], score: float) -> Sample:
-    center, scale = center_and_scale(xyxy, config.MODEL.IMAGE_SIZE)
+    center, scale = center_and_scale(xyxy, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
     nothing = np.zeros((config.MODEL.NUM_JOINTS, 2), np.float32)
     return Sample(image, center, scale, nothing, np.zeros(len(nothing), bool), image_id, box_score=score)

@@ -35,8 +35,8 @@ class EpochLog:
                 self._curves.add_scalar(name, row[name], state.epoch)
             self._curves.flush()
         write_jpeg(self._folder / "sheets" / f"epoch-{state.epoch:03}.jpg", sheet)
-        write_bytes(self._folder / "history.json", json.dumps(state.history, indent=1, allow_nan=False).encode())
-        write_bytes(self._folder / "measured.json", json.dumps(measured, indent=1, allow_nan=False).encode())
+        write_bytes(self._folder / "history.json", json.dumps(state.history, indent=1).encode())
+        write_bytes(self._folder / "measured.json", json.dumps(measured, indent=1).encode())
 
     def finish(self, card: str) -> None:
         """The run has ended: writes the card."""
