@@ -1,5 +1,5 @@
-# Both stages in both flavours: docker buildx bake        (one flavour: docker buildx bake cpu)
-# On a tag .github/workflows/release.yaml pushes them: REGISTRY=… TAG=… docker buildx bake --push
+# Both stages in both flavours: docker buildx bake -f docker-bake.hcl        (one flavour: … cpu)
+# On a tag .github/workflows/release.yaml pushes them: REGISTRY=… TAG=… docker buildx bake -f docker-bake.hcl --push
 variable "REGISTRY" { default = "pose" }
 variable "TAG" { default = "latest" }
 variable "BASE_IMAGE" { default = "python:3.11-slim" }

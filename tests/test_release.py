@@ -44,7 +44,7 @@ def test_a_tag_pushes_both_flavours_with_sbom_and_provenance() -> None:
     assert tree[True] == {"push": {"tags": ["v*"]}} and tree["permissions"]["packages"] == "write"
     assert job["strategy"]["matrix"]["flavour"] == ["cpu", "cuda"]
     command = job["steps"][-1]["run"]
-    assert all(part in command for part in ("--push", "type=sbom", "type=provenance", "$FLAVOUR"))
+    assert all(part in command for part in ("--push", "--sbom=true", "--provenance=mode=max", "$FLAVOUR"))
     bake = (REPO / "docker-bake.hcl").read_text()
     for flavour in job["strategy"]["matrix"]["flavour"]:
         group = re.search(rf'^group "{flavour}" .*$', bake, re.MULTILINE)

@@ -32,7 +32,7 @@ def read_sets(config: HrnConfig) -> tuple[list[Sample], list[Sample]]:
 
 
 def read_measured(config: HrnConfig) -> list[Sample]:
-    """The people that measure: TEST_SET's, or a detector's; of a workspace those of every fifth photo, which never train."""
+    """The people that measure: TEST_SET's, or a detector's; in a workspace every fifth photo's, who never train."""
     samples = measured_people(config)
     return _parted(config, samples, measures=True) if is_workspace(config) else samples
 
