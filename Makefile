@@ -4,9 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 DEFAULT_WORKSPACE := pose-estimation
-WORKSPACE ?= $(DEFAULT_WORKSPACE)
-export POSE_WORKSPACE := $(WORKSPACE)
-export POSE_WEIGHTS ?= $(CURDIR)/weights
+# As Compose takes them: POSE_WORKSPACE and POSE_WEIGHTS of the environment, else of .env. WORKSPACE goes before both.
+from_dot_env = $(shell sed -nE 's/^(export +)?$(1)=["'\'']?([^"'\'']*)["'\'']?$$/\2/p' .env 2>/dev/null | tail -n 1)
+export POSE_WORKSPACE := $(or $(WORKSPACE),$(POSE_WORKSPACE),$(call from_dot_env,POSE_WORKSPACE),$(DEFAULT_WORKSPACE))
+export POSE_WEIGHTS := $(or $(POSE_WEIGHTS),$(call from_dot_env,POSE_WEIGHTS),$(CURDIR)/weights)
+WORKSPACE := $(POSE_WORKSPACE)
 POSE_SHARED ?= $(abspath ../shared)
 export POSE_SHARED
 YOLO ?=
@@ -44,14 +46,21 @@ local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
 local_verdict := $(BIN)/pose verdict "$$POSE_WORKSPACE"
 # In a container the workspace is custom/; compose.yaml says the rest.
 COMPOSE := docker compose
-in_container := $(COMPOSE) run --rm -T --no-deps
+in_container := tools/in-container
 docker_yolo := $(in_container) yolo --workspace custom
 docker_hrn := $(in_container) hrn --workspace custom
-docker_verdict := $(in_container) --entrypoint python hrn -m stage_kit.command.pose verdict custom
+pose_in = $(in_container) --entrypoint python $(1) -m stage_kit.command.pose
+docker_verdict := $(call pose_in,hrn) verdict custom
+# Each image knows its own stage alone.
+local_status := $(BIN)/pose status "$$POSE_WORKSPACE"
+docker_status := $(call pose_in,yolo) status custom && $(call pose_in,hrn) status custom | sed 1d
+local_weights := $(BIN)/pose weights
+docker_weights := tools/weights-in-containers
 
 # The default workspace is made unasked. Another name that does not exist is more often a misspelt one.
 WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing,workspace)
-READY := $(if $(filter local,$(WHERE)),$(STAMPS)) $(WORKSPACE_READY)
+INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
+READY := $(INSTALLED) $(WORKSPACE_READY)
 
 .PHONY: help setup demo yolo hrn run up build status workspace existing mounts weights doctor
 .PHONY: test test-docker bench check format lint types lock schema
@@ -117,14 +126,14 @@ up: $(WORKSPACE_READY)  ## the same in containers, on the GPU where there is one
 	$(docker_hrn) --keep_going $(HRN)
 	@$(docker_verdict)
 
-build: mounts  ## the containers' images; FLAVOUR=cuda (default) or cpu, which is small
+build: mounts  ## the containers' images; FLAVOUR=cuda, or cpu, which is small and the default without a GPU
 	$(COMPOSE) build
 
-status: $(STAMPS)  ## per stage: done, nobody there, failed, to do
-	@$(BIN)/pose status "$$POSE_WORKSPACE"
+status: $(READY)  ## per stage: done, nobody there, failed, to do
+	@$($(WHERE)_status)
 
-weights: $(STAMPS)  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
-	$(BIN)/pose weights $(NAME) $(if $(filter 1,$(TRUST)),--trust)
+weights: $(INSTALLED) mounts  ## fetch the published weights into weights/ (one: NAME=yolov3-tiny.weights)
+	$($(WHERE)_weights) $(NAME) $(if $(filter 1,$(TRUST)),--trust)
 
 doctor: $(STAMPS)  ## what is installed and found here, and what helps where something is not
 	@$(BIN)/pose doctor

@@ -9,23 +9,28 @@ import numpy as np
 import pytest
 from test_datasets import config_of
 
+from hrn_stage.coco_ranking import Ranking
 from hrn_stage.evaluation import (
     OKS_NAMES,
     PCK,
     PCK_EITHER_SIDE,
     PCKH,
     PCKH_STRICT,
+    Measured,
     Predictions,
     coco_oks,
     coco_results,
+    judge,
     read_predictions,
     score_predictions,
 )
-from hrn_stage.metrics import correct_within, interchangeable, torso_lengths
+from hrn_stage.metrics import DERIVED, Correct, correct_within, interchangeable, torso_lengths, without_nan
 from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import COCO17, LSP14, MPII16
+
+RANKING = Ranking(in_vis_thre=0.2, oks_thre=0.9, soft_nms=False)
 
 
 def lsp_person() -> tuple[np.ndarray, np.ndarray]:
@@ -101,14 +106,76 @@ def test_cocos_labels_have_an_ap_of_one(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "valid.json").write_bytes((shared / "photos/coco-sample.json").read_bytes())
     samples = read_samples(config_of("coco", tmp_path, 17), "valid")
     truth = np.stack([sample.joints_xy for sample in samples]).astype(float)
-    results = coco_results(samples, Predictions(truth, np.ones(truth.shape[:2])))
+    results = coco_results(samples, Predictions(truth, np.ones(truth.shape[:2])), RANKING)
     oks = coco_oks(tmp_path / "valid.json", results)
     assert tuple(oks) == OKS_NAMES and oks["AP"] == 1 and oks["AR"] == 1
-    shifted = coco_results(samples, Predictions(truth + 1000, np.ones(truth.shape[:2])))
+    shifted = coco_results(samples, Predictions(truth + 1000, np.ones(truth.shape[:2])), RANKING)
     assert coco_oks(tmp_path / "valid.json", shifted)["AP"] == 0
     assert coco_oks(tmp_path / "valid.json", [])["AP"] == 0
     with pytest.raises(ConfigError, match="do not belong"):
         coco_oks(tmp_path / "valid.json", [{**results[0], "image_id": 123456}])
+
+
+def test_mpiis_mean_is_the_published_one() -> None:
+    """Weighted by how often a joint is labelled, without pelvis and thorax: those of 80 and 20 labels count 4 to 1."""
+    names = ("head_top", "upper_neck", "pelvis", "thorax")
+    correct, labelled = np.array([80, 0, 100, 100]), np.array([80, 20, 100, 100])
+    assert Correct(names, correct, labelled, DERIVED, by_counts=True).mean == pytest.approx(0.8)
+    assert Correct(names, correct, labelled, DERIVED).mean == pytest.approx(0.5)
+    assert Correct(names, correct, labelled).mean == pytest.approx(0.75)
+    assert np.isnan(Correct(names, 0 * correct, 0 * labelled, DERIVED, by_counts=True).mean)
+    joints = np.random.default_rng(0).uniform(0, 200, (2, 16, 2)).astype(np.float32)
+    labelled = np.ones((2, 16), bool)
+    labelled[1, :6] = False  # the second's legs
+    samples = [sample_at(person, own, head_length=50.0) for person, own in zip(joints, labelled, strict=True)]
+    predicted = joints.astype(float)
+    predicted[0, :6] += 400  # the first's are wrong: 6 of the 22 labels that count
+    predicted[:, 6:8] += 400  # and pelvis and thorax, which do not
+    table = score_predictions(samples, Predictions(predicted, np.ones((2, 16))), MPII16).tables[PCKH]
+    assert table.mean == pytest.approx(16 / 22) and table.rates[6] == 0
+
+
+def test_on_lsp_the_mean_is_over_the_fourteen_joints_that_are_labelled(tmp_path: Path) -> None:
+    joints = np.random.default_rng(0).uniform(0, 200, (2, 16, 2)).astype(np.float32)
+    predicted = joints.astype(float)
+    predicted[:, [MPII16.keypoints.index(name) for name in ("pelvis", "thorax")]] += 400
+    samples = [sample_at(person, np.ones(16, bool)) for person in joints]
+    for dataset, mean in (("lsp", 1.0), ("workspace", 14 / 16)):
+        measured = judge(samples, Predictions(predicted, np.ones((2, 16))), config_of(dataset, tmp_path), MPII16)
+        assert measured.tables[PCK].mean == pytest.approx(mean), dataset
+
+
+def table_of(mean: float) -> Correct:
+    return Correct(("a",), np.array([round(100 * mean)]), np.array([100]))
+
+
+@pytest.mark.parametrize(
+    ("oks", "tables", "score"),
+    [
+        ({}, {}, None),
+        ({}, {PCK: Correct(("a",), np.zeros(1, int), np.zeros(1, int))}, None),
+        ({"AP": -1.0}, {}, None),  # pycocotools' word for nobody labelled
+        ({}, {PCK: table_of(0.3)}, 0.3),
+        ({}, {PCK: table_of(0.3), PCKH: table_of(0.6)}, 0.6),
+        ({}, {PCK: table_of(0.3), PCKH: Correct(("a",), np.zeros(1, int), np.zeros(1, int))}, 0.3),
+        ({"AP": -1.0}, {PCK: table_of(0.3)}, 0.3),
+        ({"AP": 0.0}, {PCK: table_of(0.3)}, 0.0),
+    ],
+)
+def test_weights_are_chosen_by_ap_else_pckh_else_pck(
+    oks: dict[str, float], tables: dict[str, Correct], score: float | None
+) -> None:
+    measured = Measured(1, tables, oks)
+    assert measured.score == score
+    assert "nan" not in measured.as_text()
+    json.dumps(measured.as_json(), allow_nan=False)
+
+
+def test_json_holds_no_nan() -> None:
+    assert without_nan({}) == {} and without_nan([]) == []
+    assert without_nan({"a": [1.5, float("nan")], "b": {"c": float("inf")}, "d": "x", "e": 3}) == {
+        "a": [1.5, None], "b": {"c": None}, "d": "x", "e": 3,
+    }  # fmt: skip
 
 
 def test_predictions_from_a_file(tmp_path: Path) -> None:

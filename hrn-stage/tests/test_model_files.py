@@ -9,7 +9,7 @@ from fakes import config_with
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.model_files import LITE, find_weights, plan_estimator
-from pose_contract.errors import ConfigError, WeightsError
+from pose_contract.errors import ConfigError, UsageError, WeightsError
 
 STAND_IN = "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth"
 NAMED = "models/pytorch/pose_mpii/pose_hrnet_w32_256x256.pth"
@@ -148,3 +148,12 @@ def test_the_embedded_network_brings_its_decoding_unless_the_user_has_one(
 
     assert decoding(POST_PROCESS=True) == ("dark", 5, 1.1, False)
     assert decoding(POST_PROCESS=True, DECODE="quarter", CROP_CONTEXT=1.25) == ("quarter", 5, 1.25, False)
+
+
+def test_that_there_is_no_gpu_is_said_before_weights_are_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    config = config_with(TEST={"MODEL_FILE": str(tmp_path / "gone.pth")})
+    with pytest.raises(UsageError, match="no CUDA GPU here"):
+        plan_estimator(config, tmp_path / "a.yaml", "published", "cuda", "torch", "auto")

@@ -97,6 +97,24 @@ def test_a_small_set_is_learnt_by_heart_and_evaluated(tmp_path: Path, capsys: py
     assert json.loads(results.read_text())["rates"]["PCK@0.2"]["mean"] >= 0.95
 
 
+def test_without_any_measure_the_last_epoch_is_kept_and_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = experiment(tmp_path, END_EPOCH=2)
+    with np.load(tmp_path / "people.npz") as arrays:
+        files, joints = arrays["files"], arrays["joints"].copy()
+    joints[:, [LSP14.keypoints.index(name) for name in ("left_shoulder", "right_shoulder", "head_top")]] = 0
+    np.savez(tmp_path / "people.npz", files=files, joints=joints)
+    assert main(["train", "--cfg", str(path), "--quiet"]) == 0
+    folder = folder_of(tmp_path)
+    history = json.loads((folder / "history.json").read_text())
+    assert len(history) == 2 and not any("score" in row for row in history)
+    assert "NaN" not in (folder / "measured.json").read_text()
+    assert capsys.readouterr().err.count("model_best.pth is this epoch's") == 2
+    best, last = (torch.load(folder / name, weights_only=True) for name in ("model_best.pth", "checkpoint.pth"))
+    assert all(torch.equal(value, last["average"][name]) for name, value in best.items())
+
+
 def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path) -> None:
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()

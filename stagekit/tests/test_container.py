@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stage_kit.command.container import own_caches
+
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
@@ -107,3 +109,10 @@ def test_photos_may_belong_to_anyone(workdir: Path) -> None:
         os.chown(workdir / part, 1234, 1234)
     (workdir / "custom/images").mkdir(mode=0o555)
     assert start_as(1234, workdir).stdout == "1234 1234\n"
+
+
+def test_each_user_has_caches_of_their_own() -> None:
+    """So that one volume works for whoever comes second."""
+    assert own_caches({}, 7) == {}
+    environment = {"HOME": "/tmp", "XDG_CACHE_HOME": "/tmp/cache", "TORCH_HOME": "/tmp/cache/torch", "X": "/tmp/cached"}
+    assert own_caches(environment, 7) == {"XDG_CACHE_HOME": "/tmp/cache/7", "TORCH_HOME": "/tmp/cache/7/torch"}

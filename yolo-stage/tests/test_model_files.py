@@ -118,17 +118,18 @@ def test_wrong_weights_and_missing_classes_are_refused(model: tuple[Path, Path])
         plan_detector(ModelOptions(model_def=cfg, weights_path=path))
 
 
-def test_cuda_is_refused_where_there_is_none(model: tuple[Path, Path], tmp_path: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    cfg, path = model
-    names = tmp_path / "names"
-    names.write_text("ball\nperson\n")
-    plan = plan_detector(ModelOptions(model_def=cfg, weights_path=path, class_path=names, device="cuda"))
-    with pytest.raises(UsageError, match="CUDA"):
-        plan.load(tuple)
+def test_that_there_is_no_gpu_is_said_first(
+    model: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for cfg in (model[0], tmp_path / "gone.cfg"):
+        with pytest.raises(UsageError, match="no CUDA GPU here") as refused:
+            plan_detector(ModelOptions(model_def=cfg, weights_path=model[1], device="cuda"))
+        assert refused.value.remedy == "give --device cpu or auto"
+    monkeypatch.setenv("POSE_FLAVOUR", "cpu")
+    with pytest.raises(UsageError) as refused:
+        plan_detector(ModelOptions(model_def=model[0], weights_path=model[1], device="cuda"))
+    assert "--gpus=all" in refused.value.remedy
 
 
 def test_another_file_under_a_published_name(tmp_path: Path, small_cfg: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrn_stage.coco_ranking import Found, Ranking, by_picture, ranked
 from hrn_stage.config import HrnConfig
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import estimate_people, keypoints_in_image
-from hrn_stage.metrics import Correct, correct_within, head_lengths, interchangeable, torso_lengths
+from hrn_stage.metrics import (
+    DERIVED,
+    Correct,
+    correct_within,
+    head_lengths,
+    interchangeable,
+    torso_lengths,
+    without_nan,
+)
 from hrn_stage.people import PreparedPerson
-from hrn_stage.preprocess import affine_image_to_input, normalize, warp_person
+from hrn_stage.preprocess import PIXELS_PER_UNIT, affine_image_to_input, normalize, warp_person
 from hrn_stage.training.datasets import coco_label_file
+from hrn_stage.training.detections import from_detector
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
@@ -50,28 +61,38 @@ class Measured:
     notes: tuple[str, ...] = ()
 
     @property
-    def score(self) -> float:
-        """The one number to choose weights by: COCO's AP, else PCKh@0.5 by head boxes, else PCK@0.2."""
-        return self.oks.get("AP", self.tables[PCK].mean)
+    def score(self) -> float | None:
+        """The one number to choose weights by: COCO's AP, else PCKh@0.5, else PCK@0.2; None where none could be had.
+
+        pycocotools gives an AP of -1 where nobody is labelled.
+        """
+        means = [self.tables[name].mean for name in (PCKH, PCK) if name in self.tables]
+        return next((value for value in (self.oks.get("AP", -1.0), *means) if value >= 0), None)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for a file."""
+        """Everything, for a file; None where a rate is not defined."""
         rates = {
             name: {"mean": table.mean, **dict(zip(table.names, map(float, table.rates), strict=True))}
             for name, table in self.tables.items()
         }
-        return {"people": self.people, "rates": rates, "oks": self.oks, "notes": list(self.notes)}
+        whole = {"people": self.people, "rates": rates, "oks": self.oks, "notes": list(self.notes)}
+        return {name: without_nan(part) for name, part in whole.items()}
 
     def as_text(self) -> str:
         """A table: one row per keypoint, one column per measure."""
-        columns = list(self.tables.values())
-        lines = [f"| keypoint | {' | '.join(self.tables)} |", "|---|" + "---|" * len(columns)]
-        rows = [("mean", [table.mean for table in columns])]
-        rows += [(name, [table.rates[row] for table in columns]) for row, name in enumerate(columns[0].names)]
-        lines += [f"| {name} | {' | '.join(f'{rate:.3f}' for rate in rates)} |" for name, rates in rows]
+        lines = []
+        if columns := list(self.tables.values()):
+            lines += [f"| keypoint | {' | '.join(self.tables)} |", "|---|" + "---|" * len(columns)]
+            rows = [("mean", [table.mean for table in columns])]
+            rows += [(name, [table.rates[row] for table in columns]) for row, name in enumerate(columns[0].names)]
+            lines += [f"| {name} | {' | '.join(map(_rate, rates))} |" for name, rates in rows] + [""]
         if self.oks:
-            lines += ["", "OKS: " + ", ".join(f"{name} {value:.3f}" for name, value in self.oks.items())]
-        return "\n".join([*lines, "", f"{self.people} people", *self.notes])
+            lines += ["OKS: " + ", ".join(f"{name} {value:.3f}" for name, value in self.oks.items()), ""]
+        return "\n".join([*lines, f"{self.people} people", *self.notes])
+
+
+def _rate(rate: float) -> str:
+    return "-" if math.isnan(rate) else f"{rate:.3f}"
 
 
 def measure(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton) -> Measured:
@@ -80,12 +101,22 @@ def measure(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConf
 
 
 def judge(samples: Sequence[Sample], predictions: Predictions, config: HrnConfig, skeleton: Skeleton) -> Measured:
-    """`score_predictions`, and with COCO's labels OKS too. Raises ConfigError where pycocotools is not installed."""
-    measured = score_predictions(samples, predictions, skeleton)
-    if config.DATASET.DATASET.lower() != "coco":
-        return measured
-    labels = coco_label_file(config, config.DATASET.TEST_SET)
-    return replace(measured, oks=coco_oks(labels, coco_results(samples, predictions)))
+    """`score_predictions`, and with COCO's labels OKS too; of a detector's people, which have no labels, OKS alone.
+
+    Raises:
+        ConfigError: pycocotools is not installed, or the predictions do not belong to the labels.
+    """
+    dataset, test = config.DATASET, config.TEST
+    if dataset.DATASET.lower() != "coco":
+        # Pelvis and thorax of LSP's people are midpoints that nobody labelled.
+        return score_predictions(samples, predictions, skeleton, DERIVED if dataset.DATASET.lower() == "lsp" else ())
+    if from_detector(config):
+        measured = Measured(len(samples), {}, {}, (f"people: the boxes of {test.COCO_BBOX_FILE}",))
+    else:
+        measured = score_predictions(samples, predictions, skeleton)
+        measured = replace(measured, notes=(*measured.notes, "people: the labelled boxes"))
+    results = coco_results(samples, predictions, Ranking(test.IN_VIS_THRE, test.OKS_THRE, test.SOFT_NMS))
+    return replace(measured, oks=coco_oks(coco_label_file(config, dataset.TEST_SET), results))
 
 
 def predict(samples: Sequence[Sample], estimator: PoseEstimator, config: HrnConfig, skeleton: Skeleton) -> Predictions:
@@ -117,8 +148,14 @@ def _prepared(sample: Sample, config: HrnConfig) -> PreparedPerson:
     )
 
 
-def score_predictions(samples: Sequence[Sample], predictions: Predictions, skeleton: Skeleton) -> Measured:
-    """PCK@0.2 of the torso, plain and with interchangeable sides, and PCKh@0.5 and @0.1 where heads are labelled."""
+def score_predictions(
+    samples: Sequence[Sample], predictions: Predictions, skeleton: Skeleton, left_out: Collection[str] = ()
+) -> Measured:
+    """PCK@0.2 of the torso, plain and with interchangeable sides, and PCKh@0.5 and @0.1 where heads are labelled.
+
+    Keypoints `left_out` are no part of a mean. PCKh's mean is the one that is published for MPII: weighted by how often
+    a keypoint is labelled, without pelvis and thorax.
+    """
     joints = np.stack([sample.joints_xy for sample in samples])
     labelled = np.stack([sample.labelled for sample in samples])
     found, names = predictions.keypoints_xy, skeleton.keypoints
@@ -128,29 +165,35 @@ def score_predictions(samples: Sequence[Sample], predictions: Predictions, skele
         PCK: correct_within(found, joints, labelled, 0.2 * torsos, names),
         PCK_EITHER_SIDE: correct_within(either, joints, labelled, 0.2 * torsos, names),
     }
+    tables = {name: replace(table, left_out=frozenset(left_out)) for name, table in tables.items()}
     notes = [f"PCK: {int(np.isnan(torsos).sum())} people without a labelled torso left out"]
     if {"head_top", "upper_neck"} <= set(names):
         boxes = [sample.head_length for sample in samples]
         given = all(length is not None for length in boxes)
         heads = np.array(boxes, np.float64) if given else head_lengths(joints, labelled, skeleton)
-        tables[PCKH] = correct_within(found, joints, labelled, 0.5 * heads, names)
-        tables[PCKH_STRICT] = correct_within(found, joints, labelled, 0.1 * heads, names)
+        for name, share in ((PCKH, 0.5), (PCKH_STRICT, 0.1)):
+            table = correct_within(found, joints, labelled, share * heads, names)
+            tables[name] = replace(table, left_out=DERIVED, by_counts=True)
         notes.append("PCKh: by head boxes" if given else "PCKh: no head boxes, so by head top to upper neck")
     return Measured(len(samples), tables, {}, tuple(notes))
 
 
-def coco_results(samples: Sequence[Sample], predictions: Predictions) -> list[dict[str, Any]]:
-    """The results list that pycocotools loads; a person's score is the mean of the keypoints'."""
+def coco_results(samples: Sequence[Sample], predictions: Predictions, ranking: Ranking) -> list[dict[str, Any]]:
+    """The results list that pycocotools loads: picture by picture who stays after OKS-NMS, with their scores."""
     triples = np.concatenate([predictions.keypoints_xy, predictions.scores[..., None]], axis=2)
-    return [
-        {
-            "image_id": sample.image_id,
-            "category_id": 1,
-            "keypoints": [float(value) for value in person.reshape(-1)],
-            "score": float(person[:, 2].mean()),
-        }
-        for sample, person in zip(samples, triples, strict=True)
-    ]
+    results = []
+    for image_id, rows in by_picture([sample.image_id for sample in samples]).items():
+        people = [samples[row] for row in rows]
+        found = Found(
+            predictions.keypoints_xy[rows],
+            predictions.scores[rows],
+            np.array([person.box_score for person in people], np.float64),
+            np.array([np.prod(person.scale.astype(np.float64) * PIXELS_PER_UNIT) for person in people], np.float64),
+        )
+        for row, score in zip(*ranked(found, ranking), strict=True):
+            keypoints = [float(value) for value in triples[rows[row]].reshape(-1)]
+            results.append({"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": float(score)})
+    return results
 
 
 def coco_oks(label_file: Path, results: list[dict[str, Any]]) -> dict[str, float]:

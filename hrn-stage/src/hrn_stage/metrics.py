@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.skeletons import Skeleton
 
+# What data sets derive from other joints, and papers leave out of their mean.
+DERIVED = frozenset({"pelvis", "thorax"})
 TORSOS = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 
 
 @dataclass(frozen=True)
 class Correct:
-    """Per keypoint, how many of how many labelled ones are within the threshold."""
+    """Per keypoint, how many of how many labelled ones are within the threshold.
+
+    `left_out` keypoints have a rate, but are no part of the mean. `by_counts` weighs each keypoint by how often it is
+    labelled, as MPII's Mean is published; else all weigh the same.
+    """
 
     names: tuple[str, ...]
     correct: NDArray[np.int64]
     labelled: NDArray[np.int64]
+    left_out: frozenset[str] = frozenset()
+    by_counts: bool = False
 
     @property
     def rates(self) -> NDArray[np.float64]:
@@ -28,8 +38,21 @@ class Correct:
 
     @property
     def mean(self) -> float:
-        """Mean over the keypoints that are labelled anywhere."""
-        return float(np.nanmean(self.rates)) if self.labelled.any() else float("nan")
+        """Mean over the keypoints that are labelled anywhere and not left out; NaN where there is none."""
+        counted = (self.labelled > 0) & np.array([name not in self.left_out for name in self.names], bool)
+        if not counted.any():
+            return math.nan
+        weights = self.labelled[counted] if self.by_counts else None
+        return float(np.average(self.rates[counted], weights=weights))
+
+
+def without_nan(content: Any) -> Any:
+    """The same lists and mappings with None for each number that is NaN or infinite, which JSON has no word for."""
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def torso_lengths(

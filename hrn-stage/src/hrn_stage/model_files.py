@@ -15,6 +15,7 @@ from hrn_stage.engines.choice import choose_engine
 from hrn_stage.estimator import PoseEstimator
 from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.skeletons import Skeleton
+from stage_kit.networks.device import require_gpu
 from stage_kit.networks.int8 import Samples, calibration_of
 from stage_kit.networks.precision import EMBEDDED, Precision, choose_precision, engine_in_words
 from stage_kit.weights.published import (
@@ -81,6 +82,7 @@ def plan_estimator(
         WeightsError: the weights are missing.
         UsageError: an engine that cannot do what is asked for, or is not installed.
     """
+    require_gpu(device)
     path, note = (None, "") if weights == "lite" else find_weights(config, config_path)
     if path is None:
         if weights == "published" or config.TEST.MODEL_FILE or (weights == "auto" and not LITE.is_dir()):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hrn_stage.config_keys import PUBLISHED_CONTEXT
 
-_PIXELS_PER_UNIT = 200.0
+PIXELS_PER_UNIT = 200.0
 _CV2_LONGEST_SIDE = 32766  # cv2.warpAffine keeps coordinates in 16 bits
 
 # Mean and standard deviation of ImageNet in RGB. The published code applies them in this order to BGR inputs as well
@@ -35,7 +35,7 @@ def center_and_scale(
     aspect = input_wh[0] / input_wh[1]
     width, height = max(width, height * aspect), max(height, width / aspect)
     center = np.array([x1 + (x2 - x1) * 0.5, y1 + (y2 - y1) * 0.5], np.float32)
-    scale = np.array([width / _PIXELS_PER_UNIT, height / _PIXELS_PER_UNIT], np.float32) * np.float32(context)
+    scale = np.array([width / PIXELS_PER_UNIT, height / PIXELS_PER_UNIT], np.float32) * np.float32(context)
     return center, scale
 
 
@@ -48,7 +48,7 @@ def affine_image_to_input(
     points in single precision: cv2.warpAffine rounds to 1/32 pixel, and a matrix exact to the last digit would round
     some pixels to another neighbour and move scores by a thousandth.
     """
-    half_width = np.float32(scale[0]) * np.float32(_PIXELS_PER_UNIT) * np.float32(0.5)
+    half_width = np.float32(scale[0]) * np.float32(PIXELS_PER_UNIT) * np.float32(0.5)
     in_image = _corner(center, half_width)
     in_input = _corner(np.array(input_wh, np.float32) * np.float32(0.5), input_wh[0] * 0.5)
     return np.asarray(cv2.getAffineTransform(in_image, in_input), np.float64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
+from stage_kit.networks.device import require_gpu
 from stage_kit.networks.int8 import Samples, calibration_of
 from stage_kit.networks.precision import EMBEDDED, choose_precision, engine_in_words
 from stage_kit.weights.published import is_there, missing_weights_error, require_published, sha256_of, weights_folder
@@ -55,6 +56,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         WeightsError: weights that are missing or do not fit the cfg.
         UsageError: a device that is not there.
     """
+    require_gpu(options.device)
     cfg, weights, note = find_model_files(options)
     network = read_network(cfg)
     if options.img_size is not None:

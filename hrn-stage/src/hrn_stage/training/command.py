@@ -93,5 +93,5 @@ def _evaluate(args: argparse.Namespace) -> int:
     measured = judge(samples, predictions, config, skeleton)
     print(measured.as_text())
     if args.output is not None:
-        write_bytes(args.output, json.dumps(measured.as_json(), indent=1).encode())
+        write_bytes(args.output, json.dumps(measured.as_json(), indent=1, allow_nan=False).encode())
     return DONE

@@ -130,8 +130,7 @@ def _read_coco(config: HrnConfig, subset: str) -> list[Sample]:
     with _record(path):
         images = {image["id"]: image for image in labels["images"]}
         people = list(labels["annotations"])
-    folders = [Path(config.DATASET.ROOT, name) for name in (f"images/{subset}", "images", subset)]
-    folder = next((candidate for candidate in folders if candidate.is_dir()), path.parent)
+    folder = coco_picture_folder(config, subset, path)
     samples = []
     for number, person in enumerate(people):
         with _record(path, number):
@@ -157,6 +156,12 @@ def _coco_person(person: Any, image: Any, folder: Path, config: HrnConfig) -> Sa
 def coco_label_file(config: HrnConfig, subset: str) -> Path:
     """COCO's keypoint JSON of a set, in its published place or in the root. Raises ConfigError where it is missing."""
     return _label_file(config, f"annotations/person_keypoints_{subset}.json", f"{subset}.json")
+
+
+def coco_picture_folder(config: HrnConfig, subset: str, labels: Path) -> Path:
+    """Where the pictures of a set lie: in a published place below DATASET.ROOT, else beside the labels."""
+    folders = [Path(config.DATASET.ROOT, name) for name in (f"images/{subset}", "images", subset)]
+    return next((candidate for candidate in folders if candidate.is_dir()), labels.parent)
 
 
 def _box_in_image(box_xywh: list[float], width: int, height: int) -> tuple[float, float, float, float] | None:

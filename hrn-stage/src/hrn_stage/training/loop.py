@@ -48,8 +48,8 @@ class TrainingRun:
 def train(run: TrainingRun) -> Measured | None:
     """Trains until TRAIN.END_EPOCH; goes on from a saved state where AUTO_RESUME (or TRAIN.RESUME) says so.
 
-    Writes checkpoint.pth after every epoch, model_best.pth when the score on TEST_SET has risen, final_state.pth and
-    the model card at the end.
+    Writes checkpoint.pth after every epoch, model_best.pth when the score on TEST_SET has risen (or where nothing can
+    be measured there), final_state.pth and the model card at the end.
 
     Returns:
         What the averaged weights reach on TEST_SET; None in a process that does not lead, which measures nothing.
@@ -82,8 +82,9 @@ def _lead(run: TrainingRun, state: TrainingState, training: list[Sample], testin
         loss = _epoch(run, state, training)
         state.epoch += 1
         measured = measure(testing, run.processes.estimator(state.average), config, run.skeleton)
-        state.history.append({"epoch": state.epoch, "loss": loss, JUDGED_BY: measured.score})
-        if measured.score >= state.best:
+        score = measured.score
+        state.history.append({"epoch": state.epoch, "loss": loss} | ({} if score is None else {JUDGED_BY: score}))
+        if score is None or score >= state.best:
             save_weights(run.folder / BEST, state.average)
         records.add(state, measured, testing)
         save_state(run.folder / STATE, state)

@@ -39,7 +39,7 @@ class EpochRecords:
     def add(self, state: TrainingState, measured: Measured, testing: Sequence[Sample]) -> None:
         """One epoch has ended."""
         row = state.history[-1]
-        tell(f"epoch {state.epoch}: loss {row['loss']:.3e}, score {row['score']:.4f}, best {state.best:.4f}")
+        tell(f"epoch {state.epoch}: loss {row['loss']:.3e}, {_how_good(measured.score, state.best)}")
         sheet = prediction_sheet(shown_of(testing), state, self._config, self._skeleton)
         self._log.add(state, measured.as_json(), sheet)
 
@@ -49,6 +49,12 @@ class EpochRecords:
         write_bytes(self._folder / "experiment.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
         card = card_of(self._config, state, measured, (trained_on, measured_on))
         self._log.finish(card.as_text(commit_of(Path(__file__))))
+
+
+def _how_good(score: float | None, best: float) -> str:
+    if score is None:
+        return "no score, as nothing of TEST_SET can be measured: model_best.pth is this epoch's"
+    return f"score {score:.4f}, best {best:.4f}"
 
 
 def prediction_sheet(samples: Sequence[Sample], state: TrainingState, config: HrnConfig, skeleton: Skeleton) -> Picture:

@@ -21,6 +21,7 @@ class Sample:
         labelled: bool [J].
         image_id, area: COCO's, for OKS; 0 elsewhere.
         head_length: of the annotated head box, for PCKh; None where there is none.
+        box_score: the detector's, 0..1; 1 for a labelled person.
     """
 
     image: Path
@@ -31,6 +32,7 @@ class Sample:
     image_id: int = 0
     area: float = 0.0
     head_length: float | None = None
+    box_score: float = 1.0
 
 
 BOX_MARGIN = 0.15

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.training.datasets import read_samples
+from hrn_stage.training.detections import measured_people
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.selection import well_centred
 from pose_contract.errors import ConfigError
@@ -31,8 +32,8 @@ def read_sets(config: HrnConfig) -> tuple[list[Sample], list[Sample]]:
 
 
 def read_measured(config: HrnConfig) -> list[Sample]:
-    """The people that measure: TEST_SET's; of a workspace those of every fifth photo, which never train."""
-    samples = read_samples(config, config.DATASET.TEST_SET)
+    """The people that measure: TEST_SET's, or a detector's; in a workspace every fifth photo's, who never train."""
+    samples = measured_people(config)
     return _parted(config, samples, measures=True) if is_workspace(config) else samples
 
 

@@ -55,7 +55,7 @@ def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequ
 
 def _content_of(sample: Sample) -> tuple[bytes, ...]:
     numbers = np.concatenate([sample.center, sample.scale, sample.joints_xy.ravel()]).astype(np.float32)
-    more = f"{sample.image_id} {sample.area} {sample.head_length}".encode()
+    more = f"{sample.image_id} {sample.area} {sample.head_length} {sample.box_score}".encode()
     return os.fsencode(sample.image), numbers.tobytes(), sample.labelled.tobytes(), more
 
 

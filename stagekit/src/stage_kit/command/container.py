@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,7 @@ from pose_contract.errors import StageError, UsageError, WorkspaceError
 from pose_contract.workspace import default_root
 from stage_kit.command.progress import tell
 
+CACHES = Path("/tmp/cache")
 ANSWERS_AT_ONCE = {"-h", "--help", "--version"}
 
 
@@ -29,6 +30,7 @@ def main(argv: Sequence[str]) -> NoReturn:
             workspace = mounted_workspace(flags)
             become_owner(workspace)
             require_writable(workspace)
+        os.environ |= own_caches(os.environ, os.geteuid())
     except StageError as error:
         tell(f"{stage}: {error}")
         sys.exit(error.exit_code)
@@ -76,6 +78,15 @@ def become_owner(workspace: Path) -> None:
     except PermissionError:
         reason = f"started as root, without the right to become the workspace's owner {owner.st_uid}:{owner.st_gid}"
         raise WorkspaceError(reason, f"start it as the owner: {_as_owner(owner)}") from None
+
+
+def own_caches(environment: Mapping[str, str], uid: int) -> dict[str, str]:
+    """The variables that name something in the caches' folder, with a folder of this user's own in between.
+
+    The volume stays when the workspace's owner, or the caller, becomes another, who cannot write into the first's.
+    """
+    inside = {name: value for name, value in environment.items() if Path(value).is_relative_to(CACHES)}
+    return {name: str(CACHES / str(uid) / Path(value).relative_to(CACHES)) for name, value in inside.items()}
 
 
 def require_writable(workspace: Path) -> None:

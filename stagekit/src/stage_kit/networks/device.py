@@ -18,6 +18,17 @@ def may_have_cuda() -> bool:
     return not hidden and any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
 
 
+def require_gpu(device: str) -> None:
+    """Refuses `cuda` on a machine without an NVIDIA GPU, before anything else that may be missing is spoken of.
+
+    Raises:
+        UsageError: cuda is asked for, and no NVIDIA driver is here or the GPUs are hidden.
+    """
+    if device == "cuda" and not may_have_cuda():
+        inside = "; a container sees GPUs by --gpus=all or compose.gpu.yaml" if flavour_of_this_image() else ""
+        raise UsageError("--device cuda: there is no CUDA GPU here", f"give --device cpu or auto{inside}")
+
+
 def sees_cuda() -> bool:
     """Whether PyTorch is installed and sees a GPU."""
     if not may_have_cuda() or find_spec("torch") is None:

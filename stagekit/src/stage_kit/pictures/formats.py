@@ -8,7 +8,7 @@ import re
 import struct
 from typing import BinaryIO
 
-from pi_heif.as_plugin import HeifImageFile  # type: ignore[import-untyped, unused-ignore]
+from pi_heif.as_plugin import HeifImageFile  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,

@@ -42,8 +42,8 @@ class TrainingState:
 
     @property
     def best(self) -> float:
-        """The best epoch's number so far; -1 before the first epoch."""
-        return max((row[self.judged_by] for row in self.history), default=-1.0)
+        """The best epoch's number so far; -1 before the first epoch that could be measured."""
+        return max((row[self.judged_by] for row in self.history if self.judged_by in row), default=-1.0)
 
     def set_rate(self, rate: float) -> None:
         """Gives the optimizer its learning rate."""
