@@ -72,7 +72,7 @@ def test_nobody_labelled_has_no_table() -> None:
 
 
 def test_without_pycocotools_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolo_stage.evaluation.find_spec", lambda _: None)
+    monkeypatch.setattr("stage_kit.training.coco.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="pycocotools"):
         measure([labelled([BOX])], None)  # type: ignore[arg-type]
 

@@ -115,7 +115,9 @@ def test_its_calibration_is_known_before_and_after(files: tuple[DarknetNetwork, 
 
 def test_records_of_another_calibration_are_made_anew(tmp_path: Path) -> None:
     known = [""]
-    plan = DetectorPlan("m", "0" * 64, "0" * 64, 0, 64, 0.5, "openvino", "", "int8", tuple)
+    plan = DetectorPlan(
+        "m", "0" * 64, "0" * 64, 0, 64, 0.5, "openvino", "", "int8", tuple, calibration=lambda: known[0]
+    )
     options = DetectOptions(Workspace(tmp_path))
     before = made_by(options, plan)
     known[0] = "abc"

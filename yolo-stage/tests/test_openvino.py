@@ -152,7 +152,13 @@ def test_the_cache_holds_the_network_and_is_used(
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))
     first = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
     (entry,) = cache.iterdir()
-    assert sorted(path.name for path in entry.iterdir()) == ["network.bin", "network.xml", "note.txt"]
+    assert sorted(path.name for path in entry.iterdir()) == [
+        "calibration.txt",
+        "network.bin",
+        "network.xml",
+        "note.txt",
+        "sha256.txt",
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(openvino_engine, "build_graph", None)
         again = openvino_engine.load_detector(Loading(network, weights, 0, "cpu")).detect(noise(1, 64))[0]
