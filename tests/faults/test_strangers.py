@@ -179,9 +179,10 @@ TRAPS: dict[str, tuple[Callable[[Path, Path], None], set[int]]] = {
     "the lock is a folder": (lambda root, _: (root / "reports/.yolo-stage.lock").mkdir(parents=True), {5}),
     "the report leads out": (lambda root, out: link(root / "reports/yolo-stage.json", out / "precious"), {0}),
     "what was seen is a pipe": (lambda root, _: pipe(root / "reports/.seen.json"), {0}),
-    "a record leads out": (lambda root, out: link(root / "annots/a.json", out / "precious"), {0}),
+    # What cannot be read as a record is kept, as it may be somebody's work, and fails alone.
+    "a record leads out": (lambda root, out: link(root / "annots/a.json", out / "precious"), {3}),
     "a record leads to nothing": (lambda root, out: link(root / "annots/a.json", out / "new"), {0}),
-    "a record is a pipe": (lambda root, _: pipe(root / "annots/a.json"), {0}),
+    "a record is a pipe": (lambda root, _: pipe(root / "annots/a.json"), {3}),
     "a temporary leads out": (lambda root, out: link(root / "annots/.tmp-0", out / "precious"), {0}),
     "an inspection is a pipe": (lambda root, _: pipe(root / "inspect/a.jpg"), {0}),
     "a photo is a pipe": (lambda root, _: pipe(root / "images/c.jpg"), {3}),
