@@ -22,8 +22,9 @@ JUDGED_BY = "ap50"
 
 
 def measured_of(state: TrainingState) -> Measured:
-    """What the weights that were kept reach."""
-    return Measured(**{name: value for name, value in state.kept.items() if name != "epoch"})  # type: ignore[arg-type]
+    """What the weights that were kept reach, without the scan."""
+    kept = {name: value for name, value in state.kept.items() if name not in ("epoch", "scan")}
+    return Measured(**kept)  # type: ignore[arg-type]
 
 
 def run_fingerprint(
