@@ -57,8 +57,9 @@ class ScanRow:
 
 def boxes_on_nothing(boxes_xyxy: _Boxes, people_xyxy: _Boxes, crowds_xyxy: _Boxes) -> NDArray[np.bool_]:
     """Mask [N] of the boxes [N, 4] that are near none of the people [K, 4] and not in a crowd's region [L, 4]."""
-    alone: NDArray[np.bool_] = (iou_matrix(boxes_xyxy, people_xyxy) < NEAR).all(axis=1)
-    return alone & (parts_within(boxes_xyxy, crowds_xyxy) < WITHIN).all(axis=1)
+    near = np.any(iou_matrix(boxes_xyxy, people_xyxy) >= NEAR, axis=1)
+    in_crowd = np.any(parts_within(boxes_xyxy, crowds_xyxy) >= WITHIN, axis=1)
+    return np.asarray(~(near | in_crowd), np.bool_)
 
 
 def parts_within(boxes_xyxy: _Boxes, regions_xyxy: _Boxes) -> _Boxes:
