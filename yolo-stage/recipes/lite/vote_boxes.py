@@ -27,7 +27,8 @@ from voting import ALIKE, LSP, MPII, Boxes, Voted, body_box, grown, judges_box, 
 from stage_kit.pictures.boxes import iou_matrix
 from stage_kit.pictures.images import read_image, write_jpeg
 
-SEED, LSPET_VALID, MPII_VALID, COCO_VALID = 20241, 500, 130, (20, 10)  # of COCO so many without people, and with
+SEED, LSPET_VALID, MPII_VALID = 20241, 500, 130
+COCO_SEED, COCO_VALID = 0, (20, 10)  # so many without people, and with
 SURE_JOINT, FEWEST_SURE = 0.4, 12  # weight of a fused joint that counts, and of how many that counts make an outline
 LIMBS = ((0, 1), (1, 2), (2, 6), (3, 6), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (10, 11), (11, 12), (12, 7), (7, 13),
          (13, 14), (14, 15))  # fmt: skip
@@ -190,7 +191,8 @@ def main(data: Path, work: Path) -> None:
         "lspet": set(np.random.default_rng(SEED).permutation(len(lspet))[:LSPET_VALID].tolist()),
         "mpii": set(np.random.default_rng(SEED).permutation(len(mpii))[:MPII_VALID].tolist()),
     }
-    order = np.random.default_rng(SEED).permutation(len(people)).tolist()
+    people.sort(key=lambda row: row.name)
+    order = np.random.default_rng(COCO_SEED).permutation(len(people)).tolist()
     without = [index for index in order if not len(people[index].voted.people)][: COCO_VALID[0]]
     held["coco"] = {*without, *[index for index in order if len(people[index].voted.people)][: COCO_VALID[1]]}
     for name, rows in (("lspet", lspet), ("mpii", mpii), ("coco", people)):
