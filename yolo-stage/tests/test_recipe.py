@@ -14,7 +14,6 @@ import pytest
 from yolo_stage.labels import read_labels
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "lite"
-LITE = Path(__file__).parents[1] / "src" / "yolo_stage" / "models" / "lite"
 BODY = [31, 18.5, 69, 129]  # of `standing`
 
 
@@ -113,7 +112,3 @@ def test_a_person_is_grown_by_its_sure_joints_only(recipe: dict[str, ModuleType]
     assert list(grown.joints) == [0]
     joints[4:, 2] = 0
     assert made.with_limbs(row, [joints]).voted.people.tolist() == [BODY]
-
-
-def test_the_recipe_s_network_is_the_embedded_one() -> None:
-    assert (RECIPE / "person_lite.cfg").read_bytes() == next(LITE.glob("*.cfg")).read_bytes()
