@@ -1,25 +1,27 @@
-"""The functions that made the embedded detector's labels."""
+"""What made the embedded detector's labels."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "lite" / "judge_boxes.py"
-NONE = np.zeros((0, 4))
+from yolo_stage.labels import read_labels
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "lite"
+BODY = [31, 18.5, 69, 129]  # of `standing`
 
 
 @pytest.fixture(scope="module")
-def recipe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("judge_boxes", RECIPE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def recipe() -> Iterator[dict[str, ModuleType]]:
+    sys.path.insert(0, str(RECIPE))
+    yield {name: importlib.import_module(name) for name in ("voting", "vote_boxes")}
+    sys.path.remove(str(RECIPE))
 
 
 def standing(count: int = 14) -> np.ndarray:
@@ -31,46 +33,82 @@ def standing(count: int = 14) -> np.ndarray:
     return joints
 
 
-def test_too_few_joints_tell_no_body(recipe: ModuleType) -> None:
-    assert recipe.body_box(np.zeros((14, 3), np.float32)) is None
-    assert recipe.body_box(standing(7)) is None
-    assert recipe.body_box(standing(8)) is not None
+def raw(**boxes: list[tuple[list[float], float]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {
+        name: (np.array([box for box, _ in rows], np.float64), np.array([score for _, score in rows]))
+        for name, rows in boxes.items()
+    }
 
 
-def test_a_body_reaches_beyond_its_joints(recipe: ModuleType) -> None:
-    np.testing.assert_allclose(recipe.body_box(standing()), [31, 18.5, 69, 129], atol=1e-5)
+def test_a_body_reaches_beyond_its_joints(recipe: dict[str, ModuleType]) -> None:
+    voting = recipe["voting"]
+    assert voting.body_box(standing(7), voting.LSP) is None
+    assert voting.body_box(standing(8), voting.LSP) is not None
+    np.testing.assert_allclose(voting.body_box(standing(), voting.LSP), BODY, atol=1e-5)
 
 
-def test_the_labelled_person_is_averaged_with_the_detectors(recipe: ModuleType) -> None:
-    alone = recipe.people_of(standing(), NONE, np.zeros(0), (200, 200))
-    np.testing.assert_allclose(alone, [[31, 18.5, 69, 129]], atol=1e-5)
-    found = np.array([[35, 20, 65, 127]], np.float64)
-    both = recipe.people_of(standing(), found, np.array([0.3]), (200, 200))
-    np.testing.assert_allclose(both, [[33, 19.25, 67, 128]], atol=1e-5)
+def test_the_labelled_person_is_the_mean_of_the_joints_and_the_detectors(recipe: dict[str, ModuleType]) -> None:
+    vote = recipe["voting"].vote
+    boxes = raw(multi=[([34, 18.5, 66, 129], 0.2)], yolo=[([37, 18.5, 69, 129], 0.3), ([40, 30, 60, 70], 0.9)])
+    voted = vote([np.array(BODY)], boxes, (200, 200))
+    assert voted.labelled == 1 and len(voted.people) == 1
+    np.testing.assert_allclose(voted.people, [[34, 18.5, 68, 129]])
+    assert voted.left_open.tolist() == [[40, 30, 60, 70]], "the trunk is no person, and not nobody either"
 
 
 @pytest.mark.parametrize(
-    ("box", "score", "people"),
+    ("boxes", "people", "left_open"),
     [
-        ([120, 20, 160, 130], 0.9, 2),
-        ([120, 20, 160, 130], 0.4, 1),  # not sure enough
-        ([40, 30, 60, 70], 0.9, 1),  # the labelled person's trunk
+        (raw(multi=[([100, 0, 140, 90], 0.5)]), 1, 0),
+        (raw(multi=[([100, 0, 140, 90], 0.3)]), 0, 1),  # alone and not sure
+        (raw(multi=[([100, 0, 140, 90], 0.3)], nano=[([102, 0, 142, 90], 0.35)]), 1, 0),
+        (raw(multi=[([100, 0, 140, 90], 0.3)], nano=[([150, 0, 190, 90], 0.35)]), 0, 2),
+        (raw(multi=[([100, 0, 140, 90], 0.1)]), 0, 0),
+        (raw(yolo=[([100, 0, 140, 90], 0.8), ([104, 4, 136, 86], 0.79)]), 1, 0),
+        (raw(), 0, 0),
     ],
 )
-def test_others_are_the_detectors(recipe: ModuleType, box: list[float], score: float, people: int) -> None:
-    assert len(recipe.people_of(standing(), np.array([box], np.float64), np.array([score]), (200, 200))) == people
+def test_others(recipe: dict[str, ModuleType], boxes: dict, people: int, left_open: int) -> None:
+    voted = recipe["voting"].vote([], boxes, (200, 200))
+    assert (len(voted.people), len(voted.left_open)) == (people, left_open)
 
 
-def test_few_joints_need_the_detector(recipe: ModuleType) -> None:
-    assert recipe.people_of(standing(5), NONE, np.zeros(0), (200, 200)) is None
-    found = np.array([[31, 18, 69, 129]], np.float64)
-    np.testing.assert_allclose(recipe.people_of(standing(5), found, np.array([0.9]), (200, 200)), found)
+def test_boxes_grow_to_hold_outstretched_limbs(recipe: dict[str, ModuleType]) -> None:
+    grown = recipe["voting"].grown(np.array([10.0, 10, 30, 50]), np.array([[20.0, 5], [20, 45], [60, 20]]))
+    np.testing.assert_allclose(grown, [10, 4.2, 60.8, 50])
 
 
-def test_the_labels_are_cocos(recipe: ModuleType, tmp_path: Path) -> None:
-    from yolo_stage.labels import read_labels
+def test_the_validation_s_box_and_its_close_up(recipe: dict[str, ModuleType]) -> None:
+    voting = recipe["voting"]
+    np.testing.assert_allclose(voting.judges_box(np.array([[10.0, 20], [50, 120]]), (200, 130)), [4, 5, 56, 130])
+    crop, box = voting.waist_crop(np.array([50.0, 20, 100, 120]), (200, 200))
+    assert crop == (48, 20, 102, 75) and box.tolist() == [2, 0, 52, 55]
 
+
+def test_the_labels_are_cocos(recipe: dict[str, ModuleType], tmp_path: Path) -> None:
+    made, voting = recipe["vote_boxes"], recipe["voting"]
     (tmp_path / "a.jpg").write_bytes(b"x")
-    (tmp_path / "l.json").write_text(recipe.coco([("a.jpg", (200, 100), np.array([[1, 2, 30.04, 40]]))]))
+    voted = voting.Voted(np.array([[1, 2, 30.04, 40], [50, 0, 60, 20]]), 1, np.array([[70.0, 0, 90, 20]]))
+    joints = np.stack([np.linspace(2, 29, 16), np.linspace(3, 39, 16), np.ones(16)], axis=1)
+    row = made.Row("a.jpg", (200, 100), voted, {0: joints}, (np.array([0.0, 0, 31, 41]),))
+    (tmp_path / "l.json").write_text(made.coco([row]))
     (picture,) = read_labels(tmp_path / "l.json", tmp_path, 0)
-    np.testing.assert_allclose(picture.boxes_xyxy, [[1, 2, 30, 40]])
+    np.testing.assert_allclose(picture.people, [[1, 2, 30, 40], [50, 0, 60, 20]])
+    assert picture.crowd.tolist() == [False, False, True] and list(picture.outlines) == [0]
+    (tmp_path / "l.json").write_text(made.coco([row], judged=True))
+    (judged,) = read_labels(tmp_path / "l.json", tmp_path, 0)
+    np.testing.assert_allclose(judged.people, [[0, 0, 31, 41]])
+    assert judged.crowd.tolist() == [False, True, True, True] and not judged.outlines
+
+
+def test_a_person_is_grown_by_its_sure_joints_only(recipe: dict[str, ModuleType]) -> None:
+    made, voting = recipe["vote_boxes"], recipe["voting"]
+    joints = np.stack([np.linspace(40, 60, 16), np.linspace(20, 118, 16), np.ones(16)], axis=1)
+    joints[10] = [80, 60, 1]
+    joints[15] = [5, 60, 0]
+    row = made.Row("a.jpg", (200, 200), voting.Voted(np.array([BODY]), 1, np.zeros((0, 4))))
+    grown, span = made.with_limbs(row, [joints]), 98 * 14 / 15  # the fifteenth joint is not known
+    np.testing.assert_allclose(grown.voted.people, [[31, 20 - 0.02 * span, 80 + 0.02 * span, 129]])
+    assert list(grown.joints) == [0]
+    joints[4:, 2] = 0
+    assert made.with_limbs(row, [joints]).voted.people.tolist() == [BODY]

@@ -25,9 +25,10 @@ from yolo_stage.loading import Loading
 from yolo_torch import torch_engine
 from yolo_torch.training.augment import Augmentation
 from yolo_torch.training.command import parser, with_what_follows
-from yolo_torch.training.loader import Pictures, loss_targets, picture_batches
-from yolo_torch.training.loop import learning_rate, train
+from yolo_torch.training.loader import Batch, Pictures, joined_with, picture_batches, read_objects
+from yolo_torch.training.loop import anchors_of, learning_rate, mines_now, train
 from yolo_torch.training.options import TrainOptions
+from yolo_torch.training.sampling import Shares
 
 TINY = (
     """
@@ -103,7 +104,7 @@ PLAIN = Augmentation(mosaic=0, scale=(0.9, 1.0), background=0, colour=0)
 def options_of(cfg: Path, pictures: Path, output: Path, **changes: object) -> TrainOptions:
     given: dict[str, object] = {
         "model_def": cfg,
-        "train": pictures,
+        "train": (pictures,),
         "valid": pictures,
         "output": output,
         "epochs": 3,
@@ -286,6 +287,13 @@ def test_cfgs_that_cannot_be_trained(
         {"augmentation": Augmentation(scale=(0.5, 0.2))},
         {"augmentation": Augmentation(background=-0.1)},
         {"augmentation": Augmentation(colour=1)},
+        {"augmentation": Augmentation(zoom=0.6, close_up=0.6)},
+        {"augmentation": Augmentation(close_up=-0.1)},
+        {"augmentation": Augmentation(faults=1.1)},
+        {"set_weights": (1.0, 2.0)},
+        {"set_weights": (0.0,)},
+        {"mine_sets": (Path("another"),)},
+        {"input_sizes": ((96, 100),)},
     ],
 )
 def test_values_without_a_meaning(changes: dict[str, object], tmp_path: Path) -> None:
@@ -298,34 +306,98 @@ def test_the_cfg_is_not_written_over(cfg: Path, pictures: Path) -> None:
         options_of(cfg, pictures, cfg.parent)
 
 
-def test_crowds_are_grey(pictures: Path) -> None:
+def test_crowds_are_left_open(pictures: Path) -> None:
     (labelled, *_) = read_labels(pictures, None, 0)
     both = np.concatenate([labelled.boxes_xyxy, [[5, 5, 25, 115]]])
     crowded = LabelledPicture(labelled.image, labelled.size_wh, both, np.array([False, True]))
     source = Pictures([crowded], 120, PLAIN, seed=1)
     source.fill()
-    picture, boxes = source.held[0]
-    assert boxes.shape == (1, 4)
-    assert (picture[5:115, 5:25] == 128).all() and not (picture[:, 30:] == 128).all(axis=-1).all()
+    assert source.held[0].people.shape == (1, 4)
+    assert source.held[0].left_open.tolist() == [[5, 5, 25, 115]]
+    (batch,) = picture_batches(source, 0, Shares(np.ones(1), ((120, 96),), 1), 0)
+    assert isinstance(batch, Batch)
+    assert [len(boxes) for boxes in (*batch.people, *batch.left_open)] == [1, 1]
+    assert batch.inputs.shape == (1, 3, 96, 120) and batch.width == 120
 
 
 def test_batches_are_the_same_with_and_without_workers_and_held_pictures(pictures: Path) -> None:
     labelled = read_labels(pictures, None, 0)
+    shares = Shares(np.ones(8), ((96, 96),), 4)
     plain, held = (Pictures(labelled, 96, Augmentation(scale=(0.3, 1)), seed=3) for _ in range(2))
     held.fill()
     for epoch in (0, 1):
-        one, two = (list(picture_batches(source, epoch, 4, workers)) for source, workers in ((plain, 0), (plain, 1)))
-        assert all(torch.equal(a, b) for x, y in zip(one, two, strict=True) for a, b in zip(x, y, strict=True))
-    (inputs, targets), *_ = picture_batches(held, 0, 4, 0)
-    assert inputs.shape == (4, 3, 96, 96) and inputs.dtype == torch.float32
-    assert targets.shape[1] == 6 and set(targets[:, 0].tolist()) <= {0, 1, 2, 3}
-    first, second = (next(iter(picture_batches(plain, epoch, 4, 0)))[0] for epoch in (0, 1))
-    assert not torch.equal(first, second)
+        one, two = (
+            list(picture_batches(source, epoch, shares, workers)) for source, workers in ((plain, 0), (plain, 1))
+        )
+        for x, y in zip(one, two, strict=True):
+            assert isinstance(x, Batch) and isinstance(y, Batch)
+            assert torch.equal(x.inputs, y.inputs)
+            assert all(torch.equal(a, b) for a, b in zip(x.people, y.people, strict=True))
+    first, second = (next(iter(picture_batches(source, 0, shares, 0))) for source in (plain, held))
+    other = next(iter(picture_batches(plain, 1, shares, 0)))
+    assert isinstance(first, Batch) and isinstance(second, Batch) and isinstance(other, Batch)
+    assert first.inputs.shape == (4, 3, 96, 96) and first.inputs.dtype == torch.float32
+    assert torch.equal(first.inputs, second.inputs)
+    assert not torch.equal(first.inputs, other.inputs)
 
 
-def test_loss_targets() -> None:
-    assert loss_targets(np.zeros((0, 4)), 100).shape == (0, 6)
-    np.testing.assert_allclose(loss_targets(np.array([[10, 20, 30, 80]]), 100), [[0, 0, 0.2, 0.5, 0.2, 0.6]])
+def test_pictures_that_are_held_are_no_larger_than_is_needed(pictures: Path) -> None:
+    labelled = read_labels(pictures, None, 0)
+    small, zoomed = (Pictures(labelled, 64, Augmentation(scale=(0.3, 1), zoom=zoom), seed=3) for zoom in (0.0, 0.5))
+    for source, longest in ((small, 64), (zoomed, 96)):
+        source.fill()
+        assert source.held[0].picture.shape == (longest, longest, 3)
+        np.testing.assert_allclose(source.held[0].people, labelled[0].people * longest / 120)
+
+
+def test_how_many_pictures_are_joined() -> None:
+    rng = np.random.default_rng(0)
+    counts = [joined_with(0.5, rng) for _ in range(2000)]
+    assert [abs(counts.count(more) / 2000 - part) < 0.04 for more, part in ((0, 0.5), (1, 0.1), (3, 0.4))] == [True] * 3
+
+
+def test_objects_to_paste(tmp_path: Path) -> None:
+    import cv2
+
+    (tmp_path / "things").mkdir()
+    thing = np.zeros((400, 200, 4), np.uint8)
+    thing[..., 0], thing[..., 3] = 250, 128  # blue, as OpenCV has it
+    cv2.imwrite(str(tmp_path / "things" / "a.png"), thing)
+    cv2.imwrite(str(tmp_path / "b.png"), thing[..., :3])
+    (read,) = read_objects(tmp_path)
+    assert read.shape == (160, 80, 4) and read[0, 0].tolist() == [0, 0, 250, 128]
+    assert read_objects(None) == []
+    with pytest.raises(ConfigError, match="opacity"):
+        read_objects(tmp_path / "nothing")
+
+
+def test_several_sets_and_sizes_with_mining(cfg: Path, pictures: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    write_jpeg(other / "empty.jpg", np.zeros((120, 120, 3), np.uint8))
+    options = options_of(
+        cfg, pictures, tmp_path / "run", train=(pictures, other), set_weights=(1.0, 4.0), mine_sets=(pictures,),
+        input_sizes=((96, 96), (128, 64)), epochs=2, augmentation=Augmentation(zoom=0.3, close_up=0.2, faults=0.3),
+    )  # fmt: skip
+    train(options)
+    saved = torch.load(tmp_path / "run" / "checkpoint.pth", weights_only=True)
+    assert not saved["extra"]["on_nothing"]
+    assert set(saved["extra"]["missed"]) == set(range(8)), "the untrained network misses everybody in the first set"
+    card = (tmp_path / "run" / "card.md").read_text(encoding="utf-8")
+    assert "(x 4)" in card and "96 x 96, 128 x 64" in card
+    assert train(options_of(cfg, pictures, tmp_path / "run", **{
+        name: getattr(options, name) for name in ("train", "set_weights", "mine_sets", "input_sizes", "augmentation")
+    }, epochs=3)).people == 12  # fmt: skip
+
+
+def test_when_mistakes_are_looked_for() -> None:
+    assert [epoch for epoch in range(100) if mines_now(epoch, 100)] == [12, 30, 50, 68, 85]
+    assert [epoch for epoch in range(4) if mines_now(epoch, 4)] == [1, 2, 3]
+
+
+def test_anchors_of_each_head(cfg: Path) -> None:
+    (anchors,) = anchors_of(read_network(cfg))
+    assert anchors.tolist() == [[14, 28], [22, 40], [40, 60]]
 
 
 def test_learning_rate(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def parser() -> FlagParser:
     result.add_argument("--class_path", type=Path, metavar="FILE", help="class names, one a line")
     result.add_argument("--conf_thres", type=float, metavar="P", help="for recall and precision (default: the model's)")
     result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
+    result.add_argument("--scan", action="store_true", help="also show what other scores than --conf_thres give")
     add_network_flags(result.add_argument_group("network"), ("openvino", "torch", "opencv"))
     return result
 
@@ -48,6 +49,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     threshold = plan.conf_thres if args.conf_thres is None else args.conf_thres
     measured = measure(labelled, plan.load(lambda: sample_inputs(labelled, plan.input_size)), threshold)
     print(measured.as_text())
+    if args.scan:
+        print(measured.scanned())
     if args.output is not None:
         write_bytes(args.output, json.dumps(measured.as_json(), indent=1).encode())
     return DONE

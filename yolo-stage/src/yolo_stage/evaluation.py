@@ -1,9 +1,9 @@
-"""How well a detector finds people: AP50 and recall against labelled boxes, by pycocotools."""
+"""How well a detector finds people: AP50 and recall against labelled boxes, by pycocotools; and a scan of scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from yolo_stage.detector import SCORE_FLOOR, Detector
 from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
+from yolo_stage.scan import THRESHOLDS, Matches, ScanRow, boxes_on_nothing, scan, scan_table
 
 EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)
-IOU, MOST_PER_PICTURE, BATCH = 0.5, 100, 8
+IOUS, MOST_PER_PICTURE, BATCH = (0.5, 0.7), 100, 8
 
 Found = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -33,6 +34,9 @@ class Measured:
         precision: part of the boxes with that score that are people; 1 where there is no box.
         threshold: the score.
         pictures, people: how many were labelled.
+        recall_70: recall at IoU 0.7.
+        on_nothing: boxes a picture, with that score, that show nobody.
+        scan: the same at other scores.
     """
 
     ap50: float
@@ -41,6 +45,9 @@ class Measured:
     threshold: float
     pictures: int
     people: int
+    recall_70: float = 0.0
+    on_nothing: float = 0.0
+    scan: tuple[ScanRow, ...] = ()
 
     def as_line(self) -> str:
         """For a progress report."""
@@ -53,10 +60,16 @@ class Measured:
         if not self.people:
             return f"nobody is labelled in {self.pictures} pictures"
         return (
-            f"| people in {self.pictures} pictures | AP50 | recall at score {self.threshold:g} | precision there |\n"
-            f"|---|---|---|---|\n"
-            f"| {self.people} | {100 * self.ap50:.1f} | {100 * self.recall:.1f} | {100 * self.precision:.1f} |"
+            f"| people in {self.pictures} pictures | AP50 | recall at score {self.threshold:g} | precision there "
+            f"| recall at IoU 0.7 | boxes on nothing a picture |\n"
+            f"|---|---|---|---|---|---|\n"
+            f"| {self.people} | {100 * self.ap50:.1f} | {100 * self.recall:.1f} | {100 * self.precision:.1f} "
+            f"| {100 * self.recall_70:.1f} | {self.on_nothing:.3f} |"
         )
+
+    def scanned(self) -> str:
+        """A markdown table of what other scores give."""
+        return scan_table(self.scan)
 
     def as_json(self) -> dict[str, Any]:
         """All numbers."""
@@ -93,32 +106,56 @@ def judge(labelled: Sequence[LabelledPicture], found: Sequence[Found], threshold
         ConfigError: pycocotools is not installed.
     """
     require_pycocotools()
-    people = sum(len(row.people) for row in labelled)
+    people, pictures = sum(len(row.people) for row in labelled), len(labelled)
     results: list[dict[str, Any]] = [
         {"image_id": number, "category_id": 1, "bbox": _xywh(box), "score": float(score)}
         for number, (boxes, scores) in enumerate(found)
         for box, score in zip(boxes, scores, strict=True)
     ]
     if not results or not people:
-        missed = 0.0 if people else -1.0
-        sure = any(result["score"] >= threshold for result in results)
-        return Measured(missed, max(missed, 0.0), 0.0 if sure else 1.0, threshold, len(labelled), people)
-    evaluation = evaluated(_coco(labelled), results, "bbox", _at_one_iou)
-    hits = misses = 0
-    for picture in evaluation.evalImgs:
-        if picture is not None:
-            counted = (np.array(picture["dtScores"]) >= threshold) & ~picture["dtIgnore"][0].astype(bool)
-            matched = picture["dtMatches"][0] > 0
-            hits += int((counted & matched).sum())
-            misses += int((counted & ~matched).sum())
-    ap50 = float(evaluation.eval["precision"][0, :, 0, 0, 0].mean())
-    precision = hits / (hits + misses) if hits + misses else 1.0
-    return Measured(ap50, hits / people, precision, threshold, len(labelled), people)
+        ap50, matches = 0.0 if people else -1.0, _without_matches(labelled, found)
+    else:
+        evaluation = evaluated(_coco(labelled), results, "bbox", _at_two_ious)
+        ap50 = float(evaluation.eval["precision"][0, :, 0, 0, 0].mean())
+        matches = _matches(labelled, found, evaluation.evalImgs)
+    (row,) = scan(matches, people, pictures, (threshold,))
+    measured = Measured(ap50, row.recall, row.precision, threshold, pictures, people, row.recall_70, row.on_nothing)
+    return replace(measured, scan=scan(matches, people, pictures, THRESHOLDS))
 
 
-def _at_one_iou(evaluation: Any) -> None:
-    """AP50 of people of all sizes, and nothing else."""
-    evaluation.params.iouThrs = np.array([IOU])
+def _matches(labelled: Sequence[LabelledPicture], found: Sequence[Found], judged: Sequence[Any]) -> Matches:
+    """What pycocotools has matched, of every box; its rows go by falling score, as ours are made to."""
+    parts = [_without_matches([], [])]
+    for row, (boxes, scores), picture in zip(labelled, found, judged, strict=True):
+        if picture is None:  # neither labels nor boxes
+            continue
+        order = np.argsort(-scores, kind="mergesort")[:MOST_PER_PICTURE]
+        pairs, ignored = picture["dtMatches"] > 0, picture["dtIgnore"].astype(bool)
+        nothing = boxes_on_nothing(boxes[order], row.people, row.boxes_xyxy[row.crowd])
+        parts.append(
+            Matches(scores[order], pairs[0] & ~ignored[0], pairs[1] & ~ignored[1], ignored[0], nothing & ~pairs[0])
+        )
+    return _joined(parts)
+
+
+def _without_matches(labelled: Sequence[LabelledPicture], found: Sequence[Found]) -> Matches:
+    """Where there is nobody to be matched with, or there are no boxes."""
+    parts = [Matches(np.zeros(0), *(np.zeros(0, bool) for _ in range(4)))]
+    for row, (boxes, scores) in zip(labelled, found, strict=True):
+        none = np.zeros(len(boxes), bool)
+        nothing = boxes_on_nothing(boxes, row.people, row.boxes_xyxy[row.crowd])
+        parts.append(Matches(scores, none, none, none, nothing))
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Matches]) -> Matches:
+    columns = zip(*((p.scores, p.at_50, p.at_70, p.ignored, p.on_nothing) for p in parts), strict=True)
+    return Matches(*(np.concatenate(column) for column in columns))
+
+
+def _at_two_ious(evaluation: Any) -> None:
+    """People of all sizes, and nothing else."""
+    evaluation.params.iouThrs = np.array(IOUS)
     evaluation.params.maxDets = [MOST_PER_PICTURE]
     evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stage_kit.pictures.formats import open_file
 from stage_kit.pictures.images import decode_image
 from stage_kit.training.split import measured_photos
 from yolo_stage.corrected import is_workspace, read_corrected
+from yolo_stage.outlines import limb_points, skeleton_of
 
 PERSON = "person"
 LABELS_HELP = (
@@ -33,13 +34,15 @@ class LabelledPicture:
         image: the picture file.
         size_wh: its width and height, upright.
         boxes_xyxy: float64 [K, 4], image pixels, edges continuous.
-        crowd: bool [K]: boxes of many people or of unclear ones. Never trained on, and not counted when measured.
+        crowd: bool [K]: boxes of many people or of unclear ones. Left open when trained, not counted when measured.
+        outlines: points [P, 2] along the limbs of some of the people, by their index in `people`.
     """
 
     image: Path
     size_wh: tuple[int, int]
     boxes_xyxy: NDArray[np.float64]
     crowd: NDArray[np.bool_]
+    outlines: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def people(self) -> NDArray[np.float64]:
@@ -103,14 +106,17 @@ def _read_coco(source: Path, images: Path | None) -> Iterator[LabelledPicture]:
         labels: dict[str, Any] = json.loads(source.read_bytes())
         people = {row["id"] for row in labels.get("categories", [{"id": 1, "name": PERSON}]) if row["name"] == PERSON}
         pictures = {row["id"]: (row["file_name"], int(row["width"]), int(row["height"])) for row in labels["images"]}
+        skeleton = skeleton_of(labels.get("categories", []))
         rows: dict[Any, list[tuple[float, ...]]] = {number: [] for number in pictures}
+        limbs: dict[Any, list[NDArray[np.float64] | None]] = {number: [] for number in pictures}
         for row in labels["annotations"]:
             if row["category_id"] in people:
                 x, y, width, height = (float(edge) for edge in row["bbox"])
                 rows[row["image_id"]].append((x, y, x + width, y + height, bool(row.get("iscrowd", 0))))
+                limbs[row["image_id"]].append(limb_points(row.get("keypoints", []), skeleton))
     except FileNotFoundError:
         raise ConfigError(f"no labels {source}", "check the path") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"{source} is not COCO's JSON: {error!r}", "export the labels again") from None
     if not people:
         raise ConfigError(f"{source} has no category 'person'", "only people are trained")
@@ -119,7 +125,7 @@ def _read_coco(source: Path, images: Path | None) -> Iterator[LabelledPicture]:
         found = np.array(rows[number], np.float64).reshape(-1, 5)
         if not (folder / name).is_file():
             raise ConfigError(f"{source} names {folder / name}, which is not there", "say where they are by --images")
-        yield _labelled(folder / name, (width, height), found[:, :4], found[:, 4] > 0)
+        yield _labelled(folder / name, (width, height), found[:, :4], found[:, 4] > 0, limbs[number])
 
 
 def _read_darknet(source: Path, person_class: int) -> Iterator[LabelledPicture]:
@@ -181,12 +187,18 @@ def _upright_size(path: Path) -> tuple[int, int]:
 
 
 def _labelled(
-    path: Path, size_wh: tuple[int, int], boxes: NDArray[np.float64], crowd: NDArray[np.bool_]
+    path: Path,
+    size_wh: tuple[int, int],
+    boxes: NDArray[np.float64],
+    crowd: NDArray[np.bool_],
+    limbs: Sequence[NDArray[np.float64] | None] = (),
 ) -> LabelledPicture:
     """Boxes are clipped to the picture; those without area in it are left out."""
     boxes = np.clip(boxes, 0, [*size_wh, *size_wh])
     valid = valid_boxes(boxes)
-    return LabelledPicture(path, size_wh, boxes[valid], crowd[valid])
+    people = [points for points, kept in zip(limbs, valid & ~crowd, strict=True) if kept] if limbs else []
+    outlines = {index: points for index, points in enumerate(people) if points is not None}
+    return LabelledPicture(path, size_wh, boxes[valid], crowd[valid], outlines)
 
 
 def read_picture(labelled: LabelledPicture) -> NDArray[np.uint8]:

@@ -28,6 +28,7 @@ class TrainingState:
         judged_by: the number of an epoch that its weights are chosen by.
         fingerprint: of all that the run's result depends on; see `fingerprint_of`.
         kept: what the weights that were kept reach, with their epoch; empty where the training does not say.
+        extra: tensors that a training keeps besides, by name and row.
     """
 
     network: nn.Module
@@ -39,6 +40,7 @@ class TrainingState:
     steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     kept: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, dict[int, torch.Tensor]] = field(default_factory=dict)
 
     @property
     def best(self) -> float:
@@ -71,6 +73,7 @@ def save_state(path: Path, state: TrainingState) -> None:
         "steps": state.steps,
         "history": state.history,
         "kept": state.kept,
+        "extra": state.extra,
     }
     _save(path, content)
 
@@ -91,7 +94,7 @@ def resume(path: Path, state: TrainingState, remedy: str) -> None:
         state.average.load_state_dict(saved["average"], strict=True)
         state.optimizer.load_state_dict(saved["optimizer"])
         state.epoch, state.steps = saved["epoch"], saved["steps"]
-        state.history, state.kept = saved["history"], saved["kept"]
+        state.history, state.kept, state.extra = saved["history"], saved["kept"], saved.get("extra", {})
     except Exception as error:  # torch's reader raises nearly anything at damaged bytes
         reason = f"{path} is the state of another training run: {_first_line(error)}"
         raise ConfigError(reason, remedy) from None

@@ -33,7 +33,8 @@ def parser() -> FlagParser:
 
 def _add_training_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg with one class (or --weights lite)")
-    result.add_argument("--train", type=Path, required=True, metavar="LABELS", help=LABELS_HELP)
+    several = f"{LABELS_HELP}; or several"
+    result.add_argument("--train", type=Path, nargs="+", required=True, metavar="LABELS", help=several)
     result.add_argument("--valid", type=Path, metavar="LABELS", help="likewise; a workspace measures itself")
     result.add_argument("--output", type=Path, required=True, metavar="DIR", help="weights, card, sheets, log, state")
     result.add_argument("--pretrained_weights", type=Path, metavar="FILE", help="start from these (default: scratch)")
@@ -44,9 +45,15 @@ def _add_training_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--weight_decay", type=float, default=0.0005, metavar="F", help="(default: 0.0005)")
     result.add_argument("--average", type=float, default=0.998, metavar="F", help="of weights (default: 0.998)")
     result.add_argument("--precision", choices=("bf16", "fp32"), default="bf16", help="(default: bf16 autocast)")
+    _add_set_flags(result)
     result.add_argument("--mosaic", type=float, default=0.6, metavar="P", help="four pictures in one (default: 0.6)")
     scale = "longer side of a picture over the network's (default: 0.35 1.5)"
     result.add_argument("--scale", type=float, nargs=2, default=(0.35, 1.5), metavar="F", help=scale)
+    zoom, close = "show one person in any size (default: 0)", "show the upper part of one person (default: 0)"
+    result.add_argument("--zoom", type=float, default=0.0, metavar="P", help=zoom)
+    result.add_argument("--close_ups", type=float, default=0.0, metavar="P", help=close)
+    result.add_argument("--faults", type=float, default=0.0, metavar="P", help="blur, JPEG, noise (default: 0)")
+    result.add_argument("--paste", type=Path, metavar="DIR", help="paste the .png cut-outs in it, none of people")
     background = "take a region without people (default: 0.1)"
     result.add_argument("--background", type=float, default=0.1, metavar="P", help=background)
     result.add_argument("--colour", type=float, default=0.25, metavar="F", help="how much it varies (default: 0.25)")
@@ -56,6 +63,21 @@ def _add_training_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     result.add_argument("--overwrite", action="store_true", help="start anew although --output holds a run")
     result.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_set_flags(result: argparse.ArgumentParser) -> None:
+    weights = "how often a picture of each of --train is drawn (default: all alike)"
+    result.add_argument("--set_weights", type=float, nargs="+", default=(), metavar="F", help=weights)
+    mine = "some of --train: look there for boxes on nothing and missed people, and draw those more often"
+    result.add_argument("--mine", type=Path, nargs="+", default=(), metavar="LABELS", help=mine)
+    sizes = "trained in turn, such as 320 416 544x320 (default: the network's)"
+    result.add_argument("--input_sizes", type=_size, nargs="+", default=(), metavar="WxH", help=sizes)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """A size like 416 or 544x320."""
+    width, _, height = text.partition("x")
+    return int(width), int(height or width)
 
 
 def with_what_follows(flags: dict[str, Any]) -> dict[str, Any]:
@@ -75,9 +97,10 @@ def with_what_follows(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["model_def"] is None:
         raise UsageError("no network to train", "give --model_def CFG, or --weights lite")
     if flags["valid"] is None:
-        if not is_workspace(flags["train"]):
+        workspaces = [path for path in flags["train"] if is_workspace(path)]
+        if len(workspaces) != 1:
             raise UsageError("nothing to measure on", "give --valid LABELS")
-        flags["valid"] = flags["train"]
+        (flags["valid"],) = workspaces
     if flags["learning_rate"] is None:
         flags["learning_rate"] = FINE_TUNING_RATE if flags["pretrained_weights"] else LEARNING_RATE
     return flags
@@ -91,9 +114,15 @@ def _train(args: argparse.Namespace) -> int:
     augmentation = Augmentation(
         mosaic=flags.pop("mosaic"),
         scale=tuple(flags.pop("scale")),
+        zoom=flags.pop("zoom"),
+        close_up=flags.pop("close_ups"),
         background=flags.pop("background"),
         colour=flags.pop("colour"),
+        faults=flags.pop("faults"),
     )
+    flags["mine_sets"] = flags.pop("mine")
+    for name in ("train", "set_weights", "mine_sets", "input_sizes"):
+        flags[name] = tuple(flags[name])
     options = TrainOptions(workers=flags.pop("n_cpu"), augmentation=augmentation, **flags)
     from yolo_torch.training.loop import train
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
-from pose_contract.errors import ConfigError
+from pose_contract.errors import ConfigError, StageError
 from stage_kit.networks.device import torch_device
 from stage_kit.training.average import average_of, decay_at, follow
 from stage_kit.training.coco import require_pycocotools
@@ -18,18 +19,28 @@ from stage_kit.training.state import STATE, TrainingState, require_finite, resum
 from yolo_stage.darknet import DarknetNetwork, person_class, read_network
 from yolo_stage.engines.refusals import torch_refusal
 from yolo_stage.evaluation import Measured, measure
-from yolo_stage.labels import read_sets
 from yolo_torch.torch_engine import TorchDetector, build_model, load_weights
-from yolo_torch.training.loader import Pictures, picture_batches
+from yolo_torch.training.loader import Batch, Pictures, picture_batches, read_objects
+from yolo_torch.training.losses import detection_loss
+from yolo_torch.training.mining import mine
 from yolo_torch.training.options import TrainOptions
 from yolo_torch.training.records import EpochRecords
-from yolo_torch.training.state import JUDGED_BY, measured_of, run_fingerprint, write_darknet_weights
+from yolo_torch.training.sets import read_all
+from yolo_torch.training.state import (
+    JUDGED_BY,
+    keep_mined,
+    measured_of,
+    mined_of,
+    run_fingerprint,
+    write_darknet_weights,
+)
 
 WARM_UP = 0.5  # epochs
 LEAST_RATE = 0.01  # of the learning rate, at the end
 PRIOR = 0.01  # objectness of an untrained network: most cells have nobody (Lin et al., RetinaNet, section 4.1)
-CERTAIN = 12.0  # logit of the only class there is, which pytorchyolo's loss does not train
-ANCHORS = 3  # per head; pytorchyolo's loss knows no other number
+CERTAIN = 12.0  # logit of the only class there is, which the loss does not train
+ANCHORS = 3  # per head, as everyone has it
+MININGS = (0.12, 0.3, 0.5, 0.68, 0.85)  # parts of a run after which its mistakes are looked for
 
 
 def train(options: TrainOptions) -> Measured:
@@ -49,15 +60,21 @@ def train(options: TrainOptions) -> Measured:
     require_pycocotools()
     network = _network(options)
     person = person_class(network, None)
-    training, testing = read_sets((options.train, options.valid), options.images, person, options.seed)
+    sets = read_all(options, person)
+    training, testing, objects = sets.training, sets.testing, read_objects(options.paste)
     device = torch_device(options.device)
-    state = _begin(options, network, run_fingerprint(options, network, training, testing), device)
-    pictures = Pictures(training, network.input_size, options.augmentation, options.seed)
+    state = _begin(options, network, run_fingerprint(options, network, [*training, *testing], objects), device)
+    shares = sets.shares(options, network)
+    longest = max(max(size) for size in shares.sizes)
+    pictures = Pictures(training, longest, options.augmentation, options.seed, objects)
     if options.hold:
         pictures.fill()
     records = EpochRecords(options, network, state)
     while state.epoch < options.epochs:
-        losses = _epoch(state, pictures, options, device)
+        if mines_now(state.epoch, options.epochs) and (indices := sets.mined(options)):
+            keep_mined(state, mine(training, indices, _detector(state, network, person, device)))
+        loader = picture_batches(pictures, state.epoch, shares, options.workers, mined_of(state))
+        losses = _epoch(state, loader, anchors_of(network), options, device)
         state.epoch += 1
         measured = measure(testing, _detector(state, network, person, device))
         state.history.append({"epoch": state.epoch, **losses, "ap50": measured.ap50, "recall": measured.recall})
@@ -134,32 +151,49 @@ def learning_rate(options: TrainOptions, progress_epochs: float) -> float:
     return options.learning_rate * warm * (LEAST_RATE + (1 - LEAST_RATE) * cosine)
 
 
-def _epoch(state: TrainingState, pictures: Pictures, options: TrainOptions, device: str) -> dict[str, float]:
-    """One pass over the training pictures; returns the mean losses."""
-    from pytorchyolo.utils.loss import compute_loss  # type: ignore[import-untyped]
+def mines_now(epoch: int, epochs: int) -> bool:
+    """Whether one of the moments at which mistakes are looked for lies in the epoch before this one."""
+    return any(math.ceil(part * epochs) == epoch for part in MININGS)
 
-    loader = picture_batches(pictures, state.epoch, options.batch_size, options.workers)
+
+def _epoch(
+    state: TrainingState,
+    loader: DataLoader[Batch | StageError],
+    anchors: list[torch.Tensor],
+    options: TrainOptions,
+    device: str,
+) -> dict[str, float]:
+    """One pass over the training pictures; returns the mean losses."""
     model = state.network.train()
     total = torch.zeros(3)
     with epoch_bar(loader, state.epoch, options.epochs, not options.quiet) as bar:
-        for step, (inputs, targets) in enumerate(made(bar)):
+        for step, batch in enumerate(made(bar)):
             rate = learning_rate(options, state.epoch + step / len(loader))
             state.set_rate(rate)
-            inputs = inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
+            inputs = batch.inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
+            people, left_open = ([boxes.to(device) for boxes in part] for part in (batch.people, batch.left_open))
             with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
                 heads = model(inputs)
-            loss, parts = compute_loss([head.float() for head in heads], targets.to(device), model)
+            losses = detection_loss([head.float() for head in heads], anchors, batch.width, people, left_open)
             state.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            losses.whole.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 10.0)
             state.optimizer.step()
             follow(state.average, model, decay_at(state.steps, options.average), average_buffers=True)
             state.steps += 1
-            total += parts[[0, 1, 3]].cpu()
+            total += torch.stack([losses.box, losses.objectness, losses.whole.detach()]).cpu()
             bar.set_postfix(loss=f"{float(total[2]) / (step + 1):.4f}", lr=f"{rate:.1e}")
     require_finite(bool(torch.isfinite(total).all()), "train anew with a smaller --learning_rate")
     box, objectness, whole = (total / max(1, len(loader))).tolist()
     return {"loss": whole, "box_loss": box, "objectness_loss": objectness}
+
+
+def anchors_of(network: DarknetNetwork) -> list[torch.Tensor]:
+    """The anchors [A, 2] of each [yolo], in network pixels."""
+    sections = [layer.section for layer in network.layers if layer.kind == "yolo"]
+    return [
+        torch.tensor(section.numbers("anchors")).view(-1, 2)[list(section.integers("mask"))] for section in sections
+    ]
 
 
 def _detector(state: TrainingState, network: DarknetNetwork, person: int, device: str) -> TorchDetector:

@@ -67,16 +67,22 @@ def box_sheet(labelled: Sequence[LabelledPicture], detector: Detector) -> Pictur
 def card_of(options: TrainOptions, network: DarknetNetwork, state: TrainingState, pictures: tuple[int, int]) -> Card:
     """The card of the weights that were kept; `pictures` trained on and measured on."""
     varied = options.augmentation
+    weights = options.set_weights or [1.0] * len(options.train)
+    trained_on = ", ".join(f"{path} (x {weight:g})" for path, weight in zip(options.train, weights, strict=True))
+    sizes = ", ".join(f"{width} x {height}" for width, height in options.input_sizes) or "the network's"
+    mined = ", ".join(str(path) for path in options.mine_sets) or "none of the sets"
     begun = f"from {options.pretrained_weights}" if options.pretrained_weights else "from scratch"
     recipe = f"""{begun}, {state.epoch} epochs of batches of {options.batch_size}; the weights are the average at epoch
 {state.kept["epoch"]}, the best. AdamW, learning rate {options.learning_rate} (cosine), weight decay
 {options.weight_decay}, average of weights {options.average}, {options.precision}; mosaics {varied.mosaic}, scale
-{varied.scale[0]:g} to {varied.scale[1]:g}, regions without people {varied.background}, colour {varied.colour}."""
+{varied.scale[0]:g} to {varied.scale[1]:g}, zoom {varied.zoom}, close-ups {varied.close_up}, regions without people
+{varied.background}, colour {varied.colour}, faults {varied.faults}; input sizes {sizes}; mistakes looked for in
+{mined}; pasted: {options.paste or "nothing"}."""
     split = f", {split_in_words(options.seed)}" if options.splits else ""
     return Card(
         network=f"{network.name}: a YOLOv3-like detector of people, {network.parameter_count / 1e6:.2f} M parameters,\n"
         f"{network.input_size} px input.",
-        data=f"{options.train}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures{split}.",
+        data=f"{trained_on}, {pictures[0]} pictures; measured on {options.valid}, {pictures[1]} pictures{split}.",
         recipe=recipe,
         maker=f"yolo-stage {__version__}",
         seed=options.seed,
