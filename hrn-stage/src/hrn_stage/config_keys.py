@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hrn_stage.config_people import PeopleConfig
 from hrn_stage.config_values import Count, Few, Gpus, Number, Size, Text, Truth, Whole
 
 PUBLISHED_CONTEXT = 1.25  # the published code shows the network a quarter more than the box
@@ -230,6 +231,7 @@ class HrnConfig(Section):
     LOSS: LossConfig = LossConfig()
     MODEL: ModelConfig
     OUTPUT_DIR: Text = ""
+    PEOPLE: PeopleConfig = PeopleConfig()
     PIN_MEMORY: Truth = True
     PRINT_FREQ: Whole = 20
     RANK: Whole = 0

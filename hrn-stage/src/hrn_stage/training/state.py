@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +38,12 @@ FREE = {
 }
 
 
-def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequence[Sample]) -> str:
+def run_fingerprint(
+    config: HrnConfig, training: Sequence[Sample], testing: Sequence[Sample], more_labels: Iterable[bytes] = ()
+) -> str:
     """Of all that a run's result depends on: options, labels and backbone by their content.
 
-    How long it is trained is left out: more epochs go on from fewer.
+    How long it is trained is left out: more epochs go on from fewer. `more_labels` are what samples do not hold.
     """
     options = config.model_dump(mode="json")
     for section, keys in FREE.items():
@@ -50,7 +52,7 @@ def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequ
     backbone = Path(config.MODEL.PRETRAINED)
     begun = sha256_of(backbone) if backbone.is_file() and config.MODEL.INIT_WEIGHTS else ""
     labels = [part for sample in (*training, *testing) for part in _content_of(sample)]
-    return fingerprint_of(options, [begun.encode(), *labels])
+    return fingerprint_of(options, [begun.encode(), *labels, *more_labels])
 
 
 def _content_of(sample: Sample) -> tuple[bytes, ...]:
