@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hrn_stage.config_values import Count, Number, Whole
+from hrn_stage.config_values import Count, Number, Text, Whole
 
 Share = Annotated[Number, Field(ge=0, le=1)]
 
@@ -24,6 +24,7 @@ class PeopleConfig(BaseModel):
         SHIFT: how far the person is moved, in parts of the frame.
         ABSENT: what a joint counts that the photo does not show, and whose heatmap shall be empty.
         SIDES: how much more the surroundings of a joint and of its mirror partner count.
+        FROZEN: parts of the network (`conv1`, `layer1`) that stay as they began; they are a third of a step's price.
         HARD_FROM: the share of the training from which on the LOSS.TOPK worst joints count more (LOSS.USE_OHKM).
     """
 
@@ -39,6 +40,7 @@ class PeopleConfig(BaseModel):
     SHIFT: Share = 0.08
     ABSENT: Annotated[Number, Field(ge=0)] = 0.9
     SIDES: Annotated[Number, Field(ge=0)] = 2.0
+    FROZEN: tuple[Text, ...] = ()
     HARD_FROM: Share = 0.8
 
     @model_validator(mode="after")

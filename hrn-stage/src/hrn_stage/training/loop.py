@@ -20,7 +20,7 @@ from hrn_stage.training.refusals import require_trainable
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.schedule import learning_rate
 from hrn_stage.training.sets import read_sets
-from hrn_stage.training.state import JUDGED_BY, load_backbone, optimizer_of, run_fingerprint
+from hrn_stage.training.state import JUDGED_BY, freeze, load_backbone, optimizer_of, run_fingerprint
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.checkpoint import read_state_dict
@@ -109,6 +109,7 @@ def _begin(run: TrainingRun, fingerprint: str) -> TrainingState:
         parameters = {key: torch.from_numpy(value) for key, value in read_state_dict(path).items()}
         load_backbone(network, parameters, config.MODEL.EXTRA.PRETRAINED_LAYERS)
     network = network.to(run.processes.device).to(memory_format=torch.channels_last)
+    freeze(network, config.PEOPLE.FROZEN)
     average, optimizer = average_of(network), optimizer_of(network, config)
     state = TrainingState(network, average, optimizer, JUDGED_BY, fingerprint, config.TRAIN.BEGIN_EPOCH)
     saved = Path(config.TRAIN.CHECKPOINT) if config.TRAIN.CHECKPOINT else run.folder / STATE
@@ -141,6 +142,7 @@ def _epoch(run: TrainingRun, state: TrainingState, training: EpochSource) -> flo
     config, processes = run.config, run.processes
     loader = training.batches(state.epoch)
     network = state.network.train()
+    freeze(network, config.PEOPLE.FROZEN)
     if processes.count > 1:
         network = DistributedDataParallel(network)
     total = 0.0

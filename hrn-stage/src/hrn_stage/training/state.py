@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.training.samples import Sample
-from pose_contract.errors import UsageError
+from pose_contract.errors import ConfigError, UsageError
 from stage_kit.training.state import fingerprint_of
 from stage_kit.weights.published import sha256_of
 
@@ -72,6 +72,21 @@ def optimizer_of(network: nn.Module, config: HrnConfig) -> torch.optim.Optimizer
     if train.OPTIMIZER == "adamw":
         return torch.optim.AdamW(parameters, lr=train.LR, weight_decay=train.WD)
     return torch.optim.Adam(parameters, lr=train.LR)
+
+
+def freeze(network: nn.Module, parts: Sequence[str]) -> None:
+    """These direct parts of the network learn no more, and their batch norms keep their statistics.
+
+    Raises:
+        ConfigError: there is no such part, or nothing else is left to learn.
+    """
+    children = dict(network.named_children())
+    for name in parts:
+        if name not in children:
+            raise ConfigError(f"PEOPLE.FROZEN: the network has no part {name}", f"known: {', '.join(children)}")
+        children[name].eval().requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ConfigError("PEOPLE.FROZEN: no part of the network is left to learn", "take a part out of PEOPLE.FROZEN")
 
 
 def load_backbone(network: nn.Module, parameters: Mapping[str, Tensor], layers: tuple[str, ...]) -> int:
