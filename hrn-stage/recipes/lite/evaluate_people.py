@@ -32,6 +32,7 @@ from stage_kit.pictures.images import Picture, read_image
 
 Array = NDArray[np.float64]
 PUBLISHED_CONTEXT = 1.25
+MATCHED, FOUND = 0.3, 0.5  # overlap from which a box shows a person to the network, and counts as found
 LIMBS = limb_joints(MPII16)
 LEGS = [MPII16.keypoints.index(f"{side}_{part}") for side in ("right", "left") for part in ("knee", "ankle")]
 HIPS = [MPII16.keypoints.index(f"{side}_hip") for side in ("right", "left")]
@@ -66,12 +67,13 @@ class Network:
         points, scores = np.zeros((0, 16, 2)), np.zeros((0, 16))
         for first in range(0, len(boxes_xyxy), size):
             rows = zip(pictures[first : first + size], boxes_xyxy[first : first + size], strict=True)
-            people = [self._prepared(picture, box) for picture, box in rows]
+            people = [self.prepared(picture, box) for picture, box in rows]
             found = estimate_people(people, self.estimator, self.config, MPII16, len(people))
             points, scores = np.concatenate([points, found.keypoints_xy]), np.concatenate([scores, found.scores])
         return points, scores
 
-    def _prepared(self, picture: Picture, box_xyxy: Array) -> PreparedPerson:
+    def prepared(self, picture: Picture, box_xyxy: Array) -> PreparedPerson:
+        """The network's input for a box, with this context."""
         center, scale = center_and_scale(box_xyxy, self.config.MODEL.IMAGE_SIZE)
         scale = scale * np.float32(self.context / PUBLISHED_CONTEXT)
         affine = affine_image_to_input(center, scale, self.config.MODEL.IMAGE_SIZE)
@@ -103,15 +105,17 @@ def _as_mpii(coco_xy: Array) -> Array:
     return result
 
 
-def found_boxes(people: list[Person], annots: Path) -> list[Array | None]:
-    """The box of yolo-stage's records that is each person's; None where none is."""
+def found_boxes(people: list[Person], annots: Path, least: float = MATCHED) -> list[Array | None]:
+    """The box of yolo-stage's records that overlaps each person's by `least` and most; None where none does."""
+    records = [json.loads(path.read_bytes()) for path in sorted(annots.glob("*.json"))]
+    by_name = {Path(record["image"]).name: record for record in records}
     result: list[Array | None] = []
     for picture in dict.fromkeys(person.picture for person in people):
-        record = json.loads((annots / f"{picture.name}.json").read_bytes())
-        boxes = [[person["box"][edge] for edge in ("x1", "y1", "x2", "y2")] for person in record["people"]]
+        found_people = by_name[picture.name]["people"]
+        boxes = [[person["box"][edge] for edge in ("x1", "y1", "x2", "y2")] for person in found_people]
         found = np.array(boxes, np.float64).reshape(-1, 4)
         labelled = np.stack([person.box_xyxy for person in people if person.picture == picture])
-        result += [found[row] if row >= 0 else None for row in match_boxes(labelled, found)]
+        result += [found[row] if row >= 0 else None for row in match_boxes(labelled, found, least)]
     return result
 
 
@@ -181,7 +185,9 @@ def main() -> None:
     if args.annots is not None:
         boxes = found_boxes(people, args.annots)
         result["end to end"] = judge(people, in_boxes(people, boxes, network)[0])
-        result["end to end"]["recall"] = float(np.mean([box is not None for box in boxes]))
+        for least in (MATCHED, FOUND):
+            matched = [box is not None for box in found_boxes(people, args.annots, least)]
+            result["end to end"][f"recall at {least}"] = float(np.mean(matched))
     result["cut at the waist"] = cut_at_waist(people, network)
     for name, numbers in result.items():
         print(name, *(f"{key} {value:.3f}" for key, value in numbers.items()), sep="\n    ")
