@@ -88,11 +88,12 @@ def read_people(labels: Path, pictures: Path, teacher: Path | None, teacher_peop
             answers = iter(arrays["thunder_xy"].astype(np.float64))
         for photo in json.loads(teacher_people.read_bytes()):
             for row in range(len(photo["people"])):
-                said[photo["file"], row] = _as_mpii(next(answers))
+                said[Path(photo["file"]).stem, row] = _as_mpii(next(answers))
     nothing = np.full((16, 2), np.nan)
     return [
-        Person(pictures / photo["file"], np.array(joints, np.float64), said.get((photo["file"], row), nothing))
+        Person(pictures / photo["file"], np.array(joints, np.float64), said.get((name, row), nothing))
         for photo in json.loads(labels.read_bytes())
+        for name in (Path(photo["file"]).stem,)
         for row, joints in enumerate(photo["people"])
     ]
 
