@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.engines.torch import load_estimator
 from hrn_stage.estimator import PoseEstimator
-from hrn_stage.inference import estimate_people
+from hrn_stage.inference import estimate_people, keypoints_in_image
 from hrn_stage.limb_metrics import TRUSTED, exchanged_sides, facing, hits, limb_joints, match_boxes, rate
 from hrn_stage.metrics import interchangeable, torso_lengths
 from hrn_stage.people import PreparedPerson
@@ -31,7 +31,6 @@ from pose_contract.skeletons import MPII16
 from stage_kit.pictures.images import Picture, read_image
 
 Array = NDArray[np.float64]
-PUBLISHED_CONTEXT = 1.25
 MATCHED, FOUND = 0.3, 0.5  # overlap from which a box shows a person to the network, and counts as found
 LIMBS = limb_joints(MPII16)
 LEGS = [MPII16.keypoints.index(f"{side}_{part}") for side in ("right", "left") for part in ("knee", "ankle")]
@@ -59,7 +58,7 @@ class Network:
 
     estimator: PoseEstimator
     config: HrnConfig
-    context: float = PUBLISHED_CONTEXT
+    context: float
 
     def poses(self, pictures: list[Picture], boxes_xyxy: list[Array]) -> tuple[Array, Array]:
         """Keypoints [N, 16, 2] in the pictures' pixels and scores [N, 16] of one box per picture."""
@@ -68,14 +67,15 @@ class Network:
         for first in range(0, len(boxes_xyxy), size):
             rows = zip(pictures[first : first + size], boxes_xyxy[first : first + size], strict=True)
             people = [self.prepared(picture, box) for picture, box in rows]
-            found = estimate_people(people, self.estimator, self.config, MPII16, len(people))
-            points, scores = np.concatenate([points, found.keypoints_xy]), np.concatenate([scores, found.scores])
+            inputs = np.stack([person.network_input for person in people])
+            found = estimate_people(inputs, self.estimator, self.config, MPII16)
+            points = np.concatenate([points, keypoints_in_image(found, people, self.config)])
+            scores = np.concatenate([scores, [person.scores for person in found]])
         return points, scores
 
     def prepared(self, picture: Picture, box_xyxy: Array) -> PreparedPerson:
         """The network's input for a box, with this context."""
-        center, scale = center_and_scale(box_xyxy, self.config.MODEL.IMAGE_SIZE)
-        scale = scale * np.float32(self.context / PUBLISHED_CONTEXT)
+        center, scale = center_and_scale(box_xyxy, self.config.MODEL.IMAGE_SIZE, self.context)
         affine = affine_image_to_input(center, scale, self.config.MODEL.IMAGE_SIZE)
         return PreparedPerson(warp_person(picture, affine, self.config.MODEL.IMAGE_SIZE), center, scale)
 
@@ -173,13 +173,12 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     for name in ("--weights", "--annots", "--teacher", "--teacher-people", "--output"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--context", type=float, default=PUBLISHED_CONTEXT)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
     args = parser.parse_intermixed_args()
     config = read_config(args.cfg, args.opts)
     weights = args.weights or args.cfg.with_name(Path(config.MODEL.PRETRAINED).name)
-    network = Network(load_estimator(config.MODEL, weights, "cpu", args.precision), config, args.context)
+    network = Network(load_estimator(config.MODEL, weights, "cpu", args.precision), config, config.TEST.CROP_CONTEXT)
     people = read_people(args.labels, args.pictures, args.teacher, args.teacher_people)
     loose: list[Array | None] = [person.box_xyxy for person in people]
     result = {"labelled boxes": judge(people, in_boxes(people, loose, network)[0])}

@@ -32,9 +32,9 @@ def keypoints_by_decoding(people: list[Person], boxes: list[Array | None], netwo
         if box is None:
             continue
         prepared = network.prepared(read_image(person.picture), box)
-        heatmaps = estimate_people([prepared], network.estimator, network.config, MPII16, 1).heatmaps
+        (estimated,) = estimate_people(prepared.network_input[None], network.estimator, network.config, MPII16)
         for method, kernel in DECODINGS:
-            found, _ = decode(heatmaps, method, kernel)
+            found, _ = decode(estimated.heatmaps[None], method, kernel)
             size = network.config.MODEL.HEATMAP_SIZE
             points = keypoints_to_image(found, prepared.center[None], prepared.scale[None], size)
             result[f"{method} {kernel}"][row] = points[0]

@@ -2,8 +2,8 @@
 
 Field names are the YAML's own upper-case keys, so that `config.MODEL.IMAGE_SIZE` is what a user wrote. Training keys
 are read and kept, though inference does not use them: a published file must load unmodified. Beyond the published keys
-there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE BLUR_KERNEL CROP_CONTEXT` and
-`MODEL.EXTRA.STAGE1`.
+there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE BLUR_KERNEL CROP_CONTEXT`,
+`MODEL.EXTRA.STAGE1` and the section `PEOPLE` (config_people.py).
 """
 
 from __future__ import annotations
