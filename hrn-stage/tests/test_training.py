@@ -26,8 +26,8 @@ from hrn_stage.training.loop import TrainingRun, initialise, train
 from hrn_stage.training.losses import heatmap_loss, joint_weights, training_loss
 from hrn_stage.training.processes import Processes
 from hrn_stage.training.schedule import learning_rate
-from hrn_stage.training.state import load_backbone
-from pose_contract.errors import UsageError
+from hrn_stage.training.state import freeze, load_backbone
+from pose_contract.errors import ConfigError, UsageError
 from pose_contract.skeletons import COCO17, LSP14
 from pose_contract.workspace import Workspace
 
@@ -281,3 +281,19 @@ def test_a_backbone_gives_what_fits(tiny_model: ModelConfig) -> None:
     assert load_backbone(network, ones, ("*",)) == len(ones) - 2
     with pytest.raises(UsageError, match="fits no layer"):
         load_backbone(network, ones, ("backbone",))
+
+
+def test_frozen_parts_learn_nothing(tmp_path: Path) -> None:
+    network = build_network(read_config(experiment(tmp_path), []).MODEL).train()
+    freeze(network, ("conv1", "bn1"))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network(torch.rand(2, 3, 64, 64)).sum().backward()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert "bn2.running_mean" in changed
+    assert not any(name.startswith("bn1") for name in changed)
+    assert network.conv1.weight.grad is None
+    assert network.conv2.weight.grad is not None
+    with pytest.raises(ConfigError, match="no part conv9"):
+        freeze(network, ("conv9",))
+    with pytest.raises(ConfigError, match="no part of the network is left"):
+        freeze(network, [name for name, _ in network.named_children()])

@@ -2,8 +2,8 @@
 
 Field names are the YAML's own upper-case keys, so that `config.MODEL.IMAGE_SIZE` is what a user wrote. Training keys
 are read and kept, though inference does not use them: a published file must load unmodified. Beyond the published keys
-there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE BLUR_KERNEL CROP_CONTEXT` and
-`MODEL.EXTRA.STAGE1`.
+there are four folders (`DATASET.ANNOTS IMAGES CUTS FINAL`), `TEST.DECODE BLUR_KERNEL CROP_CONTEXT`,
+`MODEL.EXTRA.STAGE1` and the section `PEOPLE` (config_people.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from hrn_stage.config_people import PeopleConfig
 from hrn_stage.config_values import Count, Few, Gpus, Number, Size, Text, Truth, Whole
 
 PUBLISHED_CONTEXT = 1.25  # the published code shows the network a quarter more than the box
@@ -230,6 +231,7 @@ class HrnConfig(Section):
     LOSS: LossConfig = LossConfig()
     MODEL: ModelConfig
     OUTPUT_DIR: Text = ""
+    PEOPLE: PeopleConfig = PeopleConfig()
     PIN_MEMORY: Truth = True
     PRINT_FREQ: Whole = 20
     RANK: Whole = 0

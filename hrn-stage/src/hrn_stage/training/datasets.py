@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hrn_stage.config import HrnConfig
 from hrn_stage.data_set_skeleton import skeleton_for
 from hrn_stage.preprocess import center_and_scale
+from hrn_stage.training.ordinary import OrdinaryPerson, read_ordinary_people
 from hrn_stage.training.samples import Sample, extent_box
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import LSP14, MPII16, Skeleton
@@ -27,7 +28,7 @@ ALL_RECORDS = "all"
 
 
 def read_samples(config: HrnConfig, subset: str) -> list[Sample]:
-    """The labelled people of DATASET.ROOT, by DATASET.DATASET mpii, coco, lsp or workspace.
+    """The labelled people of DATASET.ROOT, by DATASET.DATASET mpii, coco, lsp, people or workspace.
 
     Args:
         config: names the data set, its root, and the skeleton (by MODEL.NUM_JOINTS).
@@ -40,6 +41,7 @@ def read_samples(config: HrnConfig, subset: str) -> list[Sample]:
         "mpii": _read_mpii,
         "coco": _read_coco,
         "lsp": _read_lsp,
+        "people": _read_people,
         "workspace": _read_workspace,
     }
     reader = readers.get(config.DATASET.DATASET.lower())
@@ -196,6 +198,27 @@ def _read_lsp(config: HrnConfig, subset: str) -> list[Sample]:
         )
         samples.append(Sample(image, center, scale, person[:, :2], labelled))
     return samples
+
+
+def _read_people(config: HrnConfig, subset: str) -> list[Sample]:
+    """People of ordinary photos, as they are measured; `ordinary_people` gives all that training wants to know."""
+    return [person.as_sample(config.MODEL.IMAGE_SIZE) for person in ordinary_people(config, subset)]
+
+
+def ordinary_people(config: HrnConfig, subset: str) -> list[OrdinaryPerson]:
+    """The people of `{subset}.npz` (see ordinary.py).
+
+    Raises:
+        ConfigError: the file is missing or damaged, lacks arrays, or has another number of joints than the YAML.
+    """
+    path = _label_file(config, f"{subset}.npz")
+    with _record(path):
+        people = read_ordinary_people(path, Path(config.DATASET.ROOT))
+    joints = {len(person.joints_xy) for person in people} - {config.MODEL.NUM_JOINTS}
+    if joints:
+        reason = f"{path}: people have {joints.pop()} joints, but MODEL.NUM_JOINTS is {config.MODEL.NUM_JOINTS}"
+        raise ConfigError(reason, "set MODEL.NUM_JOINTS to the labels' number of joints")
+    return people
 
 
 def mpii_from_lsp(joints: NDArray[np.float32]) -> NDArray[np.float32]:

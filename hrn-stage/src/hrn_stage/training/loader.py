@@ -17,7 +17,7 @@ from hrn_stage.training.targets import gaussian_heatmaps
 from pose_contract.errors import ImageError, StageError
 from pose_contract.skeletons import Skeleton
 from stage_kit.pictures.images import read_image
-from stage_kit.training.loader import Batching, Draw, EpochSampler, Rows, batches
+from stage_kit.training.loader import Batching, Draw, DrawSampler, Rows, batches
 
 Row = tuple[Tensor, Tensor, Tensor]
 
@@ -58,13 +58,9 @@ def join(rows: Sequence[Row]) -> Row:
     return inputs, targets, weights
 
 
-def people_batches(
-    people: People, epoch: int, config: HrnConfig, share: tuple[int, int]
-) -> DataLoader[Row | StageError]:
-    """Batches of TRAIN.BATCH_SIZE_PER_GPU of one epoch, made ahead by WORKERS processes, for one rank
-    of so many (`share`).
+def row_batches(rows: Rows[Row], sampler: DrawSampler, config: HrnConfig) -> DataLoader[Row | StageError]:
+    """Batches of TRAIN.BATCH_SIZE_PER_GPU of the draws of one epoch, made ahead by WORKERS processes.
 
     A batch that cannot be made is its error.
     """
-    sampler = EpochSampler(len(people), config.TRAIN.SEED, epoch, config.TRAIN.SHUFFLE, share)
-    return batches(people, sampler, join, Batching(config.TRAIN.BATCH_SIZE_PER_GPU, config.WORKERS, config.PIN_MEMORY))
+    return batches(rows, sampler, join, Batching(config.TRAIN.BATCH_SIZE_PER_GPU, config.WORKERS, config.PIN_MEMORY))

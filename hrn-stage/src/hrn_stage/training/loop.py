@@ -13,15 +13,14 @@ from torch.nn.parallel import DistributedDataParallel
 from hrn_stage.config import HrnConfig
 from hrn_stage.evaluation import Measured, measure
 from hrn_stage.network import build_network
-from hrn_stage.training.loader import People, people_batches
-from hrn_stage.training.losses import joint_weights, training_loss
+from hrn_stage.training.epochs import EpochSource, epoch_source
 from hrn_stage.training.processes import Processes
 from hrn_stage.training.records import EpochRecords
 from hrn_stage.training.refusals import require_trainable
 from hrn_stage.training.samples import Sample
 from hrn_stage.training.schedule import learning_rate
 from hrn_stage.training.sets import read_sets
-from hrn_stage.training.state import JUDGED_BY, load_backbone, optimizer_of, run_fingerprint
+from hrn_stage.training.state import JUDGED_BY, freeze, load_backbone, optimizer_of, run_fingerprint
 from pose_contract.errors import ConfigError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.checkpoint import read_state_dict
@@ -63,17 +62,18 @@ def train(run: TrainingRun) -> Measured | None:
         require_pycocotools()
     require_trainable(config)
     training, testing = read_sets(config)
-    state = _begin(run, run_fingerprint(config, training, testing))
+    source = epoch_source(config, run.skeleton, training, run.processes)
+    state = _begin(run, run_fingerprint(config, training, testing, source.more_labels()))
     if not run.processes.leads:
         while state.epoch < config.TRAIN.END_EPOCH:
-            _epoch(run, state, training)
+            _epoch(run, state, source)
             state.epoch += 1
             run.processes.wait()
         return None
-    return _lead(run, state, training, testing)
+    return _lead(run, state, source, testing)
 
 
-def _lead(run: TrainingRun, state: TrainingState, training: list[Sample], testing: list[Sample]) -> Measured:
+def _lead(run: TrainingRun, state: TrainingState, training: EpochSource, testing: list[Sample]) -> Measured:
     """The epochs of the process that measures and writes, while the others wait for it."""
     config = run.config
     records = EpochRecords(run.folder, config, run.skeleton, state.epoch)
@@ -109,6 +109,7 @@ def _begin(run: TrainingRun, fingerprint: str) -> TrainingState:
         parameters = {key: torch.from_numpy(value) for key, value in read_state_dict(path).items()}
         load_backbone(network, parameters, config.MODEL.EXTRA.PRETRAINED_LAYERS)
     network = network.to(run.processes.device).to(memory_format=torch.channels_last)
+    freeze(network, config.PEOPLE.FROZEN)
     average, optimizer = average_of(network), optimizer_of(network, config)
     state = TrainingState(network, average, optimizer, JUDGED_BY, fingerprint, config.TRAIN.BEGIN_EPOCH)
     saved = Path(config.TRAIN.CHECKPOINT) if config.TRAIN.CHECKPOINT else run.folder / STATE
@@ -136,15 +137,14 @@ def initialise(network: nn.Module, published: bool = True) -> None:
             module.reset_parameters()
 
 
-def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> float:
+def _epoch(run: TrainingRun, state: TrainingState, training: EpochSource) -> float:
     """One pass over the training people; returns the mean loss."""
     config, processes = run.config, run.processes
-    share = (processes.rank, processes.count)
-    loader = people_batches(People(training, config, run.skeleton, augmented=True), state.epoch, config, share)
+    loader = training.batches(state.epoch)
     network = state.network.train()
+    freeze(network, config.PEOPLE.FROZEN)
     if processes.count > 1:
         network = DistributedDataParallel(network)
-    harder = joint_weights(config.LOSS, run.skeleton).to(processes.device)
     total = 0.0
     with epoch_bar(loader, state.epoch, config.TRAIN.END_EPOCH, processes.leads and not run.quiet) as bar:
         for step, batch in enumerate(made(bar)):
@@ -153,7 +153,7 @@ def _epoch(run: TrainingRun, state: TrainingState, training: list[Sample]) -> fl
             inputs, targets, weights = (part.to(processes.device, non_blocking=True) for part in batch)
             with torch.autocast(processes.device, torch.bfloat16, enabled=config.TRAIN.AMP == "bf16"):
                 heatmaps = network(inputs.contiguous(memory_format=torch.channels_last))
-            loss = training_loss(heatmaps.float(), targets, weights * harder, config.LOSS)
+            loss = training.loss(state.epoch, heatmaps.float(), targets, weights)
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             state.optimizer.step()

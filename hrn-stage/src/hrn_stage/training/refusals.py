@@ -9,6 +9,12 @@ from hrn_stage.config import HrnConfig
 from pose_contract.errors import ConfigError
 
 FILES = ("jpg", "jpeg", "png")
+ORDINARY = "people"
+
+
+def is_ordinary(config: HrnConfig) -> bool:
+    """Whether the labels are people of ordinary photos, each with weights, a box and a share (ordinary.py)."""
+    return config.DATASET.DATASET.lower() == ORDINARY
 
 
 def require_known_labels(config: HrnConfig) -> None:
@@ -23,8 +29,16 @@ def require_known_labels(config: HrnConfig) -> None:
 
 
 def require_trainable(config: HrnConfig) -> None:
-    """For training. Raises ConfigError as `require_known_labels`, and where TOPK is no number of hard keypoints."""
+    """For training. Raises ConfigError as `require_known_labels`, where TOPK is no number of hard keypoints,
+    and for people of ordinary photos without their weights or chosen by SELECT_DATA.
+    """
     require_known_labels(config)
     topk, joints = config.LOSS.TOPK, config.MODEL.NUM_JOINTS
     if config.LOSS.USE_OHKM and not 1 <= topk <= joints:
         raise ConfigError(f"LOSS.TOPK is {topk}, of {joints} keypoints", f"set LOSS.TOPK from 1 to {joints}")
+    if is_ordinary(config) and config.DATASET.SELECT_DATA:
+        reason = "DATASET.SELECT_DATA chooses among published boxes, which people of ordinary photos do not have"
+        raise ConfigError(reason, "set DATASET.SELECT_DATA false")
+    if is_ordinary(config) and not config.LOSS.USE_TARGET_WEIGHT:
+        reason = "LOSS.USE_TARGET_WEIGHT false: labels of ordinary photos do not count all alike"
+        raise ConfigError(reason, "set LOSS.USE_TARGET_WEIGHT true")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hrn_stage.config import HrnConfig
 from hrn_stage.training.samples import Sample
-from pose_contract.errors import UsageError
+from pose_contract.errors import ConfigError, UsageError
 from stage_kit.training.state import fingerprint_of
 from stage_kit.weights.published import sha256_of
 
@@ -38,10 +38,12 @@ FREE = {
 }
 
 
-def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequence[Sample]) -> str:
+def run_fingerprint(
+    config: HrnConfig, training: Sequence[Sample], testing: Sequence[Sample], more_labels: Iterable[bytes] = ()
+) -> str:
     """Of all that a run's result depends on: options, labels and backbone by their content.
 
-    How long it is trained is left out: more epochs go on from fewer.
+    How long it is trained is left out: more epochs go on from fewer. `more_labels` are what samples do not hold.
     """
     options = config.model_dump(mode="json")
     for section, keys in FREE.items():
@@ -50,7 +52,7 @@ def run_fingerprint(config: HrnConfig, training: Sequence[Sample], testing: Sequ
     backbone = Path(config.MODEL.PRETRAINED)
     begun = sha256_of(backbone) if backbone.is_file() and config.MODEL.INIT_WEIGHTS else ""
     labels = [part for sample in (*training, *testing) for part in _content_of(sample)]
-    return fingerprint_of(options, [begun.encode(), *labels])
+    return fingerprint_of(options, [begun.encode(), *labels, *more_labels])
 
 
 def _content_of(sample: Sample) -> tuple[bytes, ...]:
@@ -70,6 +72,21 @@ def optimizer_of(network: nn.Module, config: HrnConfig) -> torch.optim.Optimizer
     if train.OPTIMIZER == "adamw":
         return torch.optim.AdamW(parameters, lr=train.LR, weight_decay=train.WD)
     return torch.optim.Adam(parameters, lr=train.LR)
+
+
+def freeze(network: nn.Module, parts: Sequence[str]) -> None:
+    """These direct parts of the network learn no more, and their batch norms keep their statistics.
+
+    Raises:
+        ConfigError: there is no such part, or nothing else is left to learn.
+    """
+    children = dict(network.named_children())
+    for name in parts:
+        if name not in children:
+            raise ConfigError(f"PEOPLE.FROZEN: the network has no part {name}", f"known: {', '.join(children)}")
+        children[name].eval().requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ConfigError("PEOPLE.FROZEN: no part of the network is left to learn", "take a part out of PEOPLE.FROZEN")
 
 
 def load_backbone(network: nn.Module, parameters: Mapping[str, Tensor], layers: tuple[str, ...]) -> int:

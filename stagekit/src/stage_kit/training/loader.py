@@ -20,10 +20,11 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Draw:
-    """Which row, and in which epoch: together with the seed it determines every random choice."""
+    """Which row, in which epoch, and the how manieth time there: with the seed it determines every random choice."""
 
     epoch: int
     index: int
+    turn: int = 0
 
 
 class Rows(Dataset[Row | StageError]):
@@ -44,7 +45,14 @@ class Rows(Dataset[Row | StageError]):
             return error
 
 
-class EpochSampler(Sampler[Draw]):
+class DrawSampler(Sampler[Draw]):
+    """Gives the draws of one epoch, and knows how many they are."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class EpochSampler(DrawSampler):
     """The draws of one epoch: shuffled by seed and epoch, dealt to `ranks` processes in turn."""
 
     def __init__(
@@ -92,7 +100,7 @@ class Batching:
 
 
 def batches(
-    rows: Rows[Row], sampler: EpochSampler, join: Callable[[Sequence[Row]], Batch], batching: Batching
+    rows: Rows[Row], sampler: DrawSampler, join: Callable[[Sequence[Row]], Batch], batching: Batching
 ) -> DataLoader[Batch | StageError]:
     """The batches of one epoch, made ahead by worker processes, at most one per core; a rest is dropped.
 
