@@ -179,6 +179,12 @@ def test_the_stages_share_hardly_a_place_of_six_lines() -> None:
     assert len(found) <= SAME_PLACES, "\n".join(found)
 
 
+def test_the_contract_stays_small() -> None:
+    """It is data: what runs belongs into the kit."""
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in (REPO / "contract/src").rglob("*.py"))
+    assert 0 < lines <= 900
+
+
 def test_no_file_names_a_package_registry() -> None:
     hosts = re.compile(
         "|".join(a + b + r"\.(org|net|com)" for a, b in (("python", "hosted"), ("py", "pi"), ("npm", "js")))
