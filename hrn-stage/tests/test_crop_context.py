@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from hrn_stage.preprocess import affine_image_to_input, center_and_scale, normal
 from hrn_stage.steps import made_by
 from hrn_stage.training.datasets import read_samples
 from pose_contract.errors import ConfigError
+from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
 from stage_kit.command.template import template_file
 from stage_kit.pictures.images import read_image
@@ -51,9 +51,10 @@ def test_it_is_part_of_made_by_where_it_is_not_the_published_one() -> None:
 def test_wider_than_the_cuts_is_refused(workspace: Workspace) -> None:
     wide = config_with(TEST=TIGHT | {"CROP_CONTEXT": 1.5})
     for path in (workspace.root / "annots").rglob("*.json"):
-        record = json.loads(path.read_text())
-        record["made_by"]["options"]["cut_scale"] = 1.25
-        path.write_text(json.dumps(record))
+        annot = read_annot(path)
+        assert annot is not None
+        made = annot.made_by.model_copy(update={"options": {"cut_scale": 1.25}})
+        write_record(path, annot.model_copy(update={"made_by": made}))  # laid out as a stage does, so not a person's
     reports = run(workspace, config=wide).failures
     assert reports and all("--cut_scale 1.5" in failure.remedy for failure in reports)
 
