@@ -158,8 +158,8 @@ def test_make_run_does_both_and_fails_at_the_end_where_a_photo_failed(
     assert finished.returncode == 2 and "Error 3" in finished.stderr, finished.stderr
     assert len(list((workspace / "final").glob("*.jpg"))) == 2
     status = run([*make, "status"]).stdout.split()
-    assert status[status.index("yolo-stage") + 1 :][:4] == ["2", "0", "1", "0"]
-    assert status[status.index("hrn-stage") + 1 :] == ["2", "0", "0", "0"]
+    assert status[status.index("yolo-stage") + 1 :][:5] == ["2", "0", "1", "0", "0"]
+    assert status[status.index("hrn-stage") + 1 :] == ["2", "0", "0", "0", "0"]
     (workspace / "images/empty.jpg").unlink()
     assert run([*make, "run"], env=os.environ | {"MAKEFLAGS": ""}).returncode == 0
 
