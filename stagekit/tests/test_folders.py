@@ -32,6 +32,9 @@ def test_the_common_parent_is_the_workspace(
     assert workspace_of_folders(folders, NAMES, UsageError) == expected
 
 
+HERE = Workspace(Path())
+
+
 def test_what_is_no_workspace_is_told_in_the_callers_words() -> None:
     with pytest.raises(ConfigError) as caught:
         workspace_of_folders({"images": "/one/i", "annots": "/two/a"}, NAMES, ConfigError, "my.yaml")
@@ -46,10 +49,10 @@ def test_what_is_no_workspace_is_told_in_the_callers_words() -> None:
 def test_the_flags_of_every_run_are_its_options() -> None:
     parser = FlagParser("serve-stage", "Tests.")
     add_run_flags(parser)
-    assert RunOptions(**run_flags(parser.parse_args([]))) == RunOptions()
+    assert RunOptions(HERE, **run_flags(parser.parse_args([]))) == RunOptions(HERE)
     args = parser.parse_args(["--overwrite", "--keep_going", "--quiet", "--verbose"])
-    assert RunOptions(**run_flags(args, "size 3")) == RunOptions(
-        overwrite=True, keep_going=True, quiet=True, verbose=True, differing="size 3"
+    assert RunOptions(HERE, **run_flags(args, "size 3")) == RunOptions(
+        HERE, overwrite=True, keep_going=True, quiet=True, verbose=True, differing="size 3"
     )
     with pytest.raises(AttributeError):
         run_flags(argparse.Namespace())
@@ -58,9 +61,9 @@ def test_the_flags_of_every_run_are_its_options() -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (RunOptions(), "weights w, OpenVINO bf16"),
-        (RunOptions(differing="size 3"), "weights w, OpenVINO bf16; size 3"),
-        (RunOptions(differing="size 3", verbose=True), "weights w, OpenVINO bf16; size 3\n  because"),
+        (RunOptions(HERE), "weights w, OpenVINO bf16"),
+        (RunOptions(HERE, differing="size 3"), "weights w, OpenVINO bf16; size 3"),
+        (RunOptions(HERE, differing="size 3", verbose=True), "weights w, OpenVINO bf16; size 3\n  because"),
     ],
 )
 def test_the_first_line_of_a_run(options: RunOptions, line: str) -> None:

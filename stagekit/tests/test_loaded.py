@@ -13,14 +13,7 @@ import pytest
 from pose_contract.errors import UsageError
 from stage_kit.networks.choices import require_choices
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
-
-
-@dataclass(frozen=True)
-class FakePlan:
-    batches_at_once: int
-    model: str = "small"
-    engine: str = "fake"
-    why: str = "for a test"
+from stage_kit.networks.plan import NetworkPlan
 
 
 @dataclass(frozen=True)
@@ -32,10 +25,22 @@ class Idle:
     at_once: tuple[int, int] = (1, 1)
 
 
+def plan(batches_at_once: int) -> NetworkPlan[Idle]:
+    return NetworkPlan(
+        model="small",
+        weights_sha256="ab" * 32,
+        engine="fake",
+        precision="fp32",
+        why="for a test",
+        load=lambda _samples: Idle(),
+        batches_at_once=batches_at_once,
+    )
+
+
 @pytest.mark.parametrize(("batches_at_once", "most"), [(1, 1), (2, 4)])
 def test_what_threads_cannot_share_is_asked_by_one_at_a_time(batches_at_once: int, most: int) -> None:
     """Also of two networks: what such an engine sets may be the process's."""
-    loaded = [LoadedNetwork(FakePlan(batches_at_once), Idle()) for _ in range(2)]
+    loaded = [LoadedNetwork(plan(batches_at_once), Idle()) for _ in range(2)]
     inside, seen, lock = 0, [], threading.Lock()
 
     def ask(number: int) -> None:
@@ -54,7 +59,7 @@ def test_what_threads_cannot_share_is_asked_by_one_at_a_time(batches_at_once: in
 
 
 def test_it_says_what_it_is() -> None:
-    loaded = LoadedNetwork(FakePlan(1), Idle())
+    loaded = LoadedNetwork(plan(1), Idle())
     assert repr(loaded) == "LoadedNetwork(small, fake fp32 on cpu)"
     assert (loaded.model, loaded.engine, loaded.precision, loaded.device) == ("small", "fake", "fp32", "cpu")
     assert loaded.why == "for a test"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from darknet_files import random_parameters, write_weights
+from fakes import ColourDetector, plan_with
 
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace
@@ -20,7 +21,6 @@ from stage_kit.weights.published import sha256_of
 from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines.openvino import _agreement, cache_key, load_detector
 from yolo_stage.loading import Loading
-from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.steps import made_by
 
@@ -115,9 +115,7 @@ def test_its_calibration_is_known_before_and_after(files: tuple[DarknetNetwork, 
 
 def test_records_of_another_calibration_are_made_anew(tmp_path: Path) -> None:
     known = [""]
-    plan = DetectorPlan(
-        "m", "0" * 64, "0" * 64, 0, 64, 0.5, "openvino", "", "int8", tuple, calibration=lambda: known[0]
-    )
+    plan = plan_with(ColourDetector(), engine="openvino", precision="int8", calibration=lambda: known[0])
     options = DetectOptions(Workspace(tmp_path))
     before = made_by(options, plan)
     known[0] = "abc"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
-from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
+from stage_kit.command.stage_main import stage_main
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
 
 if TYPE_CHECKING:
@@ -27,17 +28,14 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage. Exit codes: 0 done, 1 a bug, 2 usage or nothing to do, 3 some images failed, 4 weights or
-    config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
-    """
-    words = list(sys.argv[1:] if argv is None else argv)
-    command = parser().command_of(words)
-    if command is not None:
-        from hrn_stage.training.command import main as train_or_evaluate
+    """Runs the stage; see `stage_main` for the exit codes."""
+    return stage_main(parser(), _run, {command: partial(_train_or_evaluate, command) for command in COMMANDS}, argv)
 
-        return train_or_evaluate(command, words[1:])
-    args = parser().parse_args(words)
-    return run_command(STAGE, lambda: _run(args, words))
+
+def _train_or_evaluate(command: str, words: Sequence[str]) -> int:
+    from hrn_stage.training.command import main as train_or_evaluate
+
+    return train_or_evaluate(command, words)
 
 
 def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
@@ -112,8 +110,7 @@ def _style(args: argparse.Namespace) -> DrawStyle:
 
 def parser() -> FlagParser:
     """The flags; those of the original tool keep their names, and those in a settings group may stand in pose.toml."""
-    parser = FlagParser(STAGE, "Person cuts in, skeletons out.", COMMANDS)
-    parser.add_argument("--version", action="version", version=f"{STAGE} {__version__}")
+    parser = FlagParser(STAGE, "Person cuts in, skeletons out.", COMMANDS, __version__)
     where = parser.add_argument_group("where")
     where.add_argument(
         "--workspace", metavar="DIR", help="overrides the YAML's folders (default: ./custom, else ./pose-estimation)"

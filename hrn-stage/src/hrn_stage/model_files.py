@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from pose_contract.errors import ConfigError, WeightsError
 from pose_contract.skeletons import Skeleton
 from stage_kit.networks.device import require_gpu
 from stage_kit.networks.int8 import Samples, calibration_of
+from stage_kit.networks.plan import NetworkPlan
 from stage_kit.networks.precision import EMBEDDED, Precision, choose_precision, engine_in_words
 from stage_kit.weights.published import (
     find_published,
@@ -34,27 +34,13 @@ LITE = Path(__file__).parent / "models" / "lite"
 _OWN_TEST = frozenset({"DECODE", "BLUR_KERNEL", "CROP_CONTEXT"})  # what suits a network depends on its size
 
 
-@dataclass(frozen=True)
-class EstimatorPlan:
-    """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used.
-
-    The network may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network
-    inputs, for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
-    `calibration` tells what an int8 network was calibrated on: another one before and after its first loading.
-    """
+@dataclass(frozen=True, kw_only=True)
+class EstimatorPlan(NetworkPlan[PoseEstimator]):
+    """A network that can be loaded, and all that its results depend on. `config` is the YAML as it is really used."""
 
     config: HrnConfig
     skeleton: Skeleton
-    model: str
-    weights_sha256: str
     network_sha256: str
-    engine: str
-    why: str
-    precision: str
-    load: Callable[[Samples], PoseEstimator]
-    batches_at_once: int = 1
-    details: str = ""
-    calibration: Callable[[], str] | None = None
 
 
 def plan_estimator(

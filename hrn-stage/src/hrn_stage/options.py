@@ -25,7 +25,6 @@ YAML_KEYS = {
 class EstimateOptions(RunOptions):
     """One run. `batch_size` None means the YAML's."""
 
-    workspace: Workspace
     config: HrnConfig
     style: DrawStyle = field(default_factory=DrawStyle)
     batch_size: int | None = None

@@ -29,13 +29,14 @@ from pose_contract.storage import read_annot, record_paths
 from pose_contract.workspace import Workspace
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import read_image
-from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import sealed_bytes
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from stage_kit.runs.workers import worker_count
 
+EstimationRun = BatchRun[Prepared | Redraw, Estimated]
 MOST_ANNOTS = 1600  # that are read for int8 to be calibrated on some of their people
 
 
@@ -51,24 +52,13 @@ def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
     return estimation_run(options, plan).whole()
 
 
-def estimation_run(
-    options: EstimateOptions, plan: EstimatorPlan, shard: str = ""
-) -> BatchRun[Prepared | Redraw, Estimated]:
+def estimation_run(options: EstimateOptions, plan: EstimatorPlan, shard: str = "") -> EstimationRun:
     """The run that `estimate_poses` does whole; with a `shard`, for a list of annots beside other processes."""
+    workers = min(worker_count(0), plan.config.WORKERS or 1)
     seen = SeenFiles(options.workspace, shard)
-    run = RunFacts(
-        stage=facts(),
-        workspace=options.workspace,
-        options=made_by(plan).options,
-        model=plan.model,
-        engine=plan.engine,
-        why=options.first_line(plan.why, plan.details),
-        workers=min(worker_count(0), plan.config.WORKERS or 1),
-        batches_at_once=plan.batches_at_once,
-        quiet=options.quiet,
-        follow_links=options.follow_links,
+    return BatchRun(
+        options.run_facts(facts(), made_by(plan), plan, workers), EstimationSteps(options, plan, seen), seen
     )
-    return BatchRun(run, EstimationSteps(options, plan, seen), seen)
 
 
 def list_annots(workspace: Workspace) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
+from stage_kit.command.stage_main import stage_main
 from yolo_stage import STAGE, __version__
 
 COMMANDS = {
@@ -19,19 +20,15 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage. Exit codes: 0 done, 1 a bug, 2 usage or nothing to do, 3 some images failed, 4 weights or
-    config, 5 workspace not writable or disk full, 130 Ctrl-C, 143 SIGTERM.
-    """
-    words = list(sys.argv[1:] if argv is None else argv)
-    command = parser().command_of(words)
-    if command == "evaluate":
-        from yolo_stage.evaluate import evaluate
+    """Runs the stage; see `stage_main` for the exit codes."""
+    commands = {"train": lambda words: run_command(STAGE, lambda: _train(words)), "evaluate": _evaluate}
+    return stage_main(parser(), _run, commands, argv)
 
-        return evaluate(words[1:])
-    if command == "train":
-        return run_command(STAGE, lambda: _train(words[1:]))
-    args = parser().parse_args(words)
-    return run_command(STAGE, lambda: _run(args, words))
+
+def _evaluate(argv: Sequence[str]) -> int:
+    from yolo_stage.evaluate import evaluate
+
+    return evaluate(argv)
 
 
 def _train(argv: Sequence[str]) -> int:
@@ -80,8 +77,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
 
 def parser() -> FlagParser:
     """The flags; those of the original tool keep their names, and those in a settings group may stand in pose.toml."""
-    parser = FlagParser(STAGE, "Photos in, person boxes and cuts out.", COMMANDS)
-    parser.add_argument("--version", action="version", version=f"{STAGE} {__version__}")
+    parser = FlagParser(STAGE, "Photos in, person boxes and cuts out.", COMMANDS, __version__)
     where = parser.add_argument_group("where")
     where.add_argument(
         "--workspace", metavar="DIR", help="sets all folders (default: ./custom, else ./pose-estimation)"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
 from stage_kit.networks.device import require_gpu
-from stage_kit.networks.int8 import Samples, calibration_of
+from stage_kit.networks.int8 import calibration_of
+from stage_kit.networks.plan import NetworkPlan
 from stage_kit.networks.precision import EMBEDDED, choose_precision, engine_in_words
 from stage_kit.weights.published import is_there, missing_weights_error, require_published, sha256_of, weights_folder
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
@@ -24,28 +24,14 @@ DEFAULT_MODEL = "yolov3"
 DEFAULT_CONF_THRES = 0.5
 
 
-@dataclass(frozen=True)
-class DetectorPlan:
-    """A detector that can be loaded, and all that its results depend on.
+@dataclass(frozen=True, kw_only=True)
+class DetectorPlan(NetworkPlan[Detector]):
+    """A detector that can be loaded, and all that its results depend on."""
 
-    It may be given `batches_at_once` from as many threads. `load` takes what gives some of the run's network inputs,
-    for int8 to be calibrated on. `why` says in a few words which weights and engine these are, `details` why.
-    `calibration` tells what an int8 network was calibrated on: another one before and after its first loading.
-    """
-
-    model: str
-    weights_sha256: str
     model_def_sha256: str
     person_class: int
     input_size: int
     conf_thres: float
-    engine: str
-    why: str
-    precision: str
-    load: Callable[[Samples], Detector]
-    batches_at_once: int = 1
-    details: str = ""
-    calibration: Callable[[], str] | None = None
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:

@@ -44,7 +44,6 @@ class DetectOptions(RunOptions):
     """One run. `conf_thres` None is the model's own default, `batch_size` None the
     engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
 
-    workspace: Workspace
     model: ModelOptions = ModelOptions()
     conf_thres: float | None = None
     nms_thres: float = 0.4

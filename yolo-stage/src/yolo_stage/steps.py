@@ -15,7 +15,7 @@ from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image, read_image_bytes
 from stage_kit.pictures.letterbox import Letterbox, letterbox
-from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import found_record, sealed_bytes
 from stage_kit.runs.listing import list_images
 from stage_kit.runs.numbered_files import NumberedFiles
@@ -52,6 +52,9 @@ class Decoded:
         return self.mapping.width * self.mapping.height
 
 
+DetectionRun = BatchRun[Decoded | Corrected, Candidates]
+
+
 def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
     """Finds the people in every image of the workspace that has no current record.
 
@@ -64,23 +67,10 @@ def detect_people(options: DetectOptions, plan: DetectorPlan) -> RunReport:
     return detection_run(options, plan).whole()
 
 
-def detection_run(
-    options: DetectOptions, plan: DetectorPlan, shard: str = ""
-) -> BatchRun[Decoded | Corrected, Candidates]:
+def detection_run(options: DetectOptions, plan: DetectorPlan, shard: str = "") -> DetectionRun:
     """The run that `detect_people` does whole; with a `shard`, for a list of names beside other processes."""
     seen = SeenFiles(options.workspace, shard)
-    run = RunFacts(
-        stage=facts(),
-        workspace=options.workspace,
-        options=made_by(options, plan).options,
-        model=plan.model,
-        engine=plan.engine,
-        why=options.first_line(plan.why, plan.details),
-        workers=options.n_cpu,
-        batches_at_once=plan.batches_at_once,
-        quiet=options.quiet,
-        follow_links=options.follow_links,
-    )
+    run = options.run_facts(facts(), made_by(options, plan), plan, options.n_cpu)
     return BatchRun(run, DetectionSteps(options, plan, seen), seen)
 
 

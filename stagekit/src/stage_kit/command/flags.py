@@ -26,10 +26,15 @@ class FlagParser(argparse.ArgumentParser):
         prog: the command.
         description: one sentence.
         commands: its sub-commands and a line on each, for `--help`; `command_of` tells which one is asked for.
+        version: what `--version` tells; without one there is no such flag.
     """
 
-    def __init__(self, prog: str, description: str, commands: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, prog: str, description: str, commands: Mapping[str, str] | None = None, version: str = ""
+    ) -> None:
         super().__init__(prog=prog, description=description, allow_abbrev=False)
+        if version:
+            self.add_argument("--version", action="version", version=f"{prog} {version}")
         self.commands = dict(commands or {})
         self.sections: dict[str, list[argparse._ArgumentGroup]] = {}
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from pose_contract.errors import UsageError
+from pose_contract.records import MadeBy
+from pose_contract.workspace import Workspace
+from stage_kit.networks.network import Network
+from stage_kit.networks.plan import NetworkPlan
 from stage_kit.pictures.limits import MAX_FILE_MB
+from stage_kit.runs.batch_run import RunFacts
+from stage_kit.stages import StageFacts
 
 MAX_BATCH = 1024
 MAX_READ_MB = 4000  # four times as much memory would hardly suffice for more
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RunOptions:
     """The base of a stage's options.
 
     Attributes:
+        workspace: what the run works on.
         overwrite: do all images anew, except corrected records.
         keep_going: exit 0 even if some images failed.
         follow_links: write through links that lead out of the workspace.
@@ -27,6 +34,8 @@ class RunOptions:
         differing: what differs from the defaults, in words, for the first line of the run.
     """
 
+    workspace: Workspace
+    _: KW_ONLY
     overwrite: bool = False
     keep_going: bool = False
     follow_links: bool = False
@@ -40,10 +49,26 @@ class RunOptions:
         short = "; ".join(part for part in (why, self.differing) if part)
         return f"{short}\n  {details}" if self.verbose else short
 
+    def run_facts(self, stage: StageFacts, made_by: MadeBy, plan: NetworkPlan[Network], workers: int) -> RunFacts:
+        """The run as its report and its log tell it; `workers` is 0 for one per core."""
+        return RunFacts(
+            stage=stage,
+            workspace=self.workspace,
+            options=made_by.options,
+            model=plan.model,
+            engine=plan.engine,
+            why=self.first_line(plan.why, plan.details),
+            workers=workers,
+            batches_at_once=plan.batches_at_once,
+            quiet=self.quiet,
+            follow_links=self.follow_links,
+        )
+
 
 def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
     """The fields of `RunOptions` as the flags of `add_run_flags` have them."""
-    names = {field.name for field in fields(RunOptions)} - {"differing", "max_file_mb"}  # the latter is a setting
+    apart = {"workspace", "differing", "max_file_mb"}  # the last is a setting
+    names = {field.name for field in fields(RunOptions)} - apart
     flags = {name: getattr(args, name) for name in names}
     return flags | {"differing": differing}
 

@@ -6,37 +6,18 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NoReturn, Protocol, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from pose_contract.errors import UsageError
 from stage_kit.networks.int8 import Samples
 from stage_kit.networks.network import Network
+from stage_kit.networks.plan import NetworkPlan
 
 # One for all networks, not one for each: PyTorch's settings of cuDNN, for one, are the process's.
 _TURN = threading.Lock()
 
 
-class Plan(Protocol):
-    """What a stage knows of a network before it is loaded."""
-
-    @property
-    def model(self) -> str:
-        """The network's name."""
-
-    @property
-    def engine(self) -> str:
-        """What runs it."""
-
-    @property
-    def why(self) -> str:
-        """Which weights were taken, and why this engine and precision."""
-
-    @property
-    def batches_at_once(self) -> int:
-        """How many threads may give it a batch at the same time; 1: it cannot be shared."""
-
-
-PlanT = TypeVar("PlanT", bound=Plan)
+PlanT = TypeVar("PlanT", bound=NetworkPlan[Network])
 NetworkT = TypeVar("NetworkT", bound=Network)
 
 
