@@ -195,9 +195,9 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 @pytest.mark.parametrize("lock", sorted(path for path in TRACKED if path.suffix == ".lock"), ids=lambda path: path.name)
-def test_locks_pin_every_version(lock: Path) -> None:
+def test_locks_pin_every_version_and_the_hashes_of_its_files(lock: Path) -> None:
     for line in lock.read_text().splitlines():
-        assert re.match(r"^[A-Za-z0-9_.-]+==[^ ;]+( ; .+)?$", line), line
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[^ ;]+( ; [^-]+)?( --hash=sha256:[0-9a-f]{64})+", line), line[:200]
 
 
 def test_no_module_hides_behind_a_name_that_says_nothing() -> None:
@@ -258,7 +258,7 @@ def versions(lock: str) -> dict[str, set[str]]:
     """Per package what a lock pins; more than one version where it depends on Python's."""
     pinned: dict[str, set[str]] = {}
     for line in (REPO / lock).read_text().splitlines():
-        name, version = line.split(" ;")[0].split("==")
+        name, version = re.split(" ;| --", line)[0].split("==")
         pinned.setdefault(name, set()).add(version)
     return pinned
 
