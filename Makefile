@@ -43,13 +43,20 @@ $(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, 
 
 local_yolo := $(BIN)/yolo-stage --workspace "$$POSE_WORKSPACE"
 local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
-local_verdict := $(BIN)/pose verdict "$$POSE_WORKSPACE"
+# The flags go by the environment, where no quotation mark ends a word.
+export YOLO HRN
+local_run = @$(BIN)/pose run -o "$$POSE_WORKSPACE" --yolo-stage="$$YOLO" --hrn-stage="$$HRN"
 # In a container the workspace is custom/; compose.yaml says the rest.
 COMPOSE := docker compose
 in_container := tools/in-container
 docker_yolo := $(in_container) yolo --workspace custom
 docker_hrn := $(in_container) hrn --workspace custom
 pose_in = $(in_container) --entrypoint python $(1) -m stage_kit.command.pose
+define docker_run
+$(docker_yolo) --keep_going $(YOLO)
+$(docker_hrn) --keep_going $(HRN)
+@$(docker_verdict)
+endef
 docker_verdict := $(call pose_in,hrn) verdict custom
 # Each image knows its own stage alone.
 local_status := $(BIN)/pose status "$$POSE_WORKSPACE"
@@ -117,14 +124,10 @@ hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
 	$($(WHERE)_hrn) $(HRN)
 
 run: $(READY)  ## both stages; one bad photo stops neither, but fails the end
-	$($(WHERE)_yolo) --keep_going $(YOLO)
-	$($(WHERE)_hrn) --keep_going $(HRN)
-	@$($(WHERE)_verdict)
+	$($(WHERE)_run)
 
 up: $(WORKSPACE_READY)  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
-	$(docker_yolo) --keep_going $(YOLO)
-	$(docker_hrn) --keep_going $(HRN)
-	@$(docker_verdict)
+	$(docker_run)
 
 build: mounts  ## the containers' images; FLAVOUR=cuda, or cpu, which is small and the default without a GPU
 	$(COMPOSE) build
