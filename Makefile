@@ -33,6 +33,8 @@ endif
 INT8 ?= $(if $(wildcard .venv/.int8),1)
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
 OURS := contract stagekit yolo-stage hrn-stage
+# Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
+PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage contract
 
 # What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
@@ -70,7 +72,7 @@ INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
 .PHONY: help setup demo yolo hrn run up build status workspace existing mounts weights doctor
-.PHONY: test test-docker bench check format lint types lock schema
+.PHONY: test $(PARTS:%=test-in-%) test-docker bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -141,15 +143,13 @@ weights: $(INSTALLED) mounts  ## fetch the published weights into weights/ (one:
 doctor: $(STAMPS)  ## what is installed and found here, and what helps where something is not
 	@$(BIN)/pose doctor
 
-test: $(STAMPS) $(EXTRAS) .venv/.dev  ## all tests; without PyTorch, those that need it skip: make test TORCH=1
-	cd contract && ../$(BIN)/python -m pytest
-	cd stagekit && ../$(BIN)/python -m pytest
-	cd yolo-stage && ../$(BIN)/python -m pytest
-	$(if $(filter 1,$(TORCH)),cd yolo-torch && ../$(BIN)/python -m pytest,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
-	cd hrn-stage && ../$(BIN)/python -m pytest
-	$(BIN)/python -m pytest tests --ignore tests/docker
+test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it skip: make test TORCH=1; two at a time: -j2
+	$(if $(filter 1,$(TORCH)),,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
 
-test-docker: $(STAMPS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
+$(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
+	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest $(if $(filter tests,$*),--ignore docker)
+
+test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
 
 bench: $(STAMPS) $(EXTRAS)  ## how fast engines and stages are here; more flags: BENCH='--photos 200 1000'
