@@ -16,8 +16,6 @@ from pose_contract.storage import (
     read_annot,
     record_paths,
     remove_file,
-    remove_outputs,
-    sweep_temporaries,
     write_bytes,
     write_chunks,
     write_record,
@@ -91,16 +89,6 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     assert (tmp_path / ("n" * 255)).exists()
 
 
-def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / ".tmp-folder").mkdir()
-    for name in (".tmp-0123", "sub/.tmp-4567", "keep.json", ".hidden"):
-        (tmp_path / name).write_bytes(b"x")
-    assert sweep_temporaries(tmp_path) == 2
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".hidden", "keep.json"]
-    assert sweep_temporaries(tmp_path / "missing") == 0
-
-
 @pytest.mark.parametrize(
     "damage",
     [lambda text: text[:0], lambda text: text[:50], lambda text: text.replace('version": 1', 'version": 9')],
@@ -126,16 +114,6 @@ def test_a_folder_in_place_of_a_file_is_left_alone(tmp_path: Path) -> None:
     for name in ("folder", "file/below", "gone"):
         remove_file(tmp_path / name)
     assert (tmp_path / "folder").is_dir() and (tmp_path / "file").is_file()
-
-
-def test_removing_outputs_takes_empty_folders_along(tmp_path: Path) -> None:
-    for name in ("a/b/one", "a/two"):
-        write_bytes(tmp_path / name, b"x")
-    remove_outputs([tmp_path / "a/b/one", tmp_path / "a/b/gone"], tmp_path)
-    assert not (tmp_path / "a/b").exists()
-    assert (tmp_path / "a/two").exists()
-    remove_outputs([tmp_path / "a/two"], tmp_path)
-    assert tmp_path.exists() and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything; tests/ tries it as another user")

@@ -11,11 +11,12 @@ import pytest
 from sample_stages import FIRST
 
 from pose_contract.errors import WorkspaceError
-from pose_contract.storage import read_annot, sweep_temporaries, write_bytes
+from pose_contract.storage import read_annot, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.regular_files import open_regular, read_regular
 from stage_kit.runs.containment import held, require_contained
 from stage_kit.runs.lock import locked
+from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 
 WRITTEN = ("annots", "cuts")

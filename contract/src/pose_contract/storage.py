@@ -145,28 +145,9 @@ def remove_file(path: Path) -> None:
         raise write_error(path, error) from error
 
 
-def remove_outputs(paths: Iterable[Path], folder: Path) -> None:
-    """Removes files and the sub-folders of `folder` that become empty thereby. Raises WorkspaceError."""
-    for path in paths:
-        remove_file(path)
-        for parent in path.parents:
-            if parent == folder or not parent.is_relative_to(folder):
-                break
-            with contextlib.suppress(OSError):  # not empty: other images' outputs lie there
-                parent.rmdir()
-
-
 def record_paths(folder: Path) -> Iterator[Path]:
     """All record files below a folder, in sorted order."""
     return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
-
-
-def sweep_temporaries(folder: Path) -> int:
-    """Removes what killed runs left behind below one folder of the workspace; returns how many files."""
-    strays = [path for path in folder.rglob(TEMPORARY_PREFIX + "*") if path.is_symlink() or not path.is_dir()]
-    for path in strays:
-        remove_file(path)
-    return len(strays)
 
 
 def write_schemas(folder: Path) -> None:

@@ -11,12 +11,13 @@ from hrn_stage.config import HrnConfig
 from pose_contract.errors import ImageError
 from pose_contract.names import printable
 from pose_contract.records import ImagePoses
-from pose_contract.storage import record_paths, remove_outputs, write_bytes
+from pose_contract.storage import record_paths, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.runs.found_records import FoundRecord, found_record
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.record_bounds import require_fits
+from stage_kit.runs.removal import remove_outputs
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from hrn_stage.people import person_pose, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, sound_poses
-from pose_contract.aggregates import write_tables
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.records import ImagePoses, MadeBy, RunReport
 from pose_contract.storage import read_annot, record_paths
 from pose_contract.workspace import Workspace
+from stage_kit.export.aggregates import write_tables
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import read_image
 from stage_kit.runs.batch_run import BatchRun

@@ -11,13 +11,14 @@ import numpy as np
 from pose_contract.errors import ImageError
 from pose_contract.names import printable, stem_of
 from pose_contract.records import ImageAnnot, Person
-from pose_contract.storage import record_paths, remove_outputs, write_bytes
+from pose_contract.storage import record_paths, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import cut_out
 from stage_kit.pictures.draw_boxes import draw_boxes
 from stage_kit.pictures.images import Picture, encode_jpeg
 from stage_kit.runs.found_records import FoundRecord, found_record
 from stage_kit.runs.numbered_files import NumberedFiles
+from stage_kit.runs.removal import remove_outputs
 from yolo_stage import facts
 
 

@@ -16,12 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from pose_contract.errors import ImageError, StageError, UsageError
 from pose_contract.names import IMAGE_SUFFIXES, TEMPORARY_PREFIX, is_image_name, printable, stem_of
-from pose_contract.storage import sweep_temporaries, write_bytes, write_error
+from pose_contract.storage import write_bytes, write_error
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
 from stage_kit.regular_files import open_regular
 from stage_kit.runs.listing import list_images
 from stage_kit.runs.lock import locked
+from stage_kit.runs.removal import sweep_temporaries
 
 _FICLONE = 0x40049409  # linux/fs.h: the copy shares the disk's blocks until one of the two changes
 _COPY_BYTES = 1 << 20

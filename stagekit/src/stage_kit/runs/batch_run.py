@@ -14,7 +14,6 @@ from typing import Generic
 
 from pose_contract.errors import ImageError
 from pose_contract.records import RunReport
-from pose_contract.storage import sweep_temporaries
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.networks.batches import stacked
@@ -23,6 +22,7 @@ from stage_kit.runs.containment import held
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.outputs import write_outputs
 from stage_kit.runs.passed_over import passed_over_line
+from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
 from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, threads, worker_count
