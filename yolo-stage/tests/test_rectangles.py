@@ -22,11 +22,12 @@ from yolo_stage.darknet import DarknetNetwork
 from yolo_stage.engines import opencv as opencv_engine
 from yolo_stage.engines import openvino as openvino_engine
 from yolo_stage.evaluation import EVERYTHING, detect_in, sample_inputs
+from yolo_stage.fitting import fitted
 from yolo_stage.labels import LabelledPicture
 from yolo_stage.loading import Loading
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection
-from yolo_stage.rectangles import MOST_ASPECT, RULE, fitted, input_wh, sides_of
+from yolo_stage.rectangles import MOST_ASPECT, RULE, input_wh, sides_of
 from yolo_stage.steps import detect_people, made_by
 
 NetworkOf = Callable[[str], DarknetNetwork]

@@ -31,10 +31,10 @@ from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.pictures.letterbox import Letterbox
 from yolo_stage import STAGE
 from yolo_stage.detector import Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan, plan_detector
 from yolo_stage.options import DetectOptions, ModelOptions
 from yolo_stage.people import Selection, choose_people, people_records
-from yolo_stage.rectangles import fitted
 from yolo_stage.steps import selection_of
 
 Engine = Literal["auto", "openvino", "torch", "opencv"]

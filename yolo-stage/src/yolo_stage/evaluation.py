@@ -13,10 +13,11 @@ from stage_kit.networks.batches import asked_by_shape
 from stage_kit.networks.calibration import spread
 from stage_kit.training.coco import evaluated, require_pycocotools
 from yolo_stage.detector import SCORE_FLOOR, Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
-from yolo_stage.rectangles import TakesPictures, fitted
+from yolo_stage.rectangles import TakesPictures
 from yolo_stage.scan import THRESHOLDS, Matches, ScanRow, boxes_on_nothing, scan, scan_table
 
 EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)

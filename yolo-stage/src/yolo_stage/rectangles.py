@@ -5,11 +5,6 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stage_kit.pictures.letterbox import Letterbox, letterbox
-
 STRIDE = 32  # the coarsest grid of the family: a side must be a multiple of it
 MOST_ASPECT = 3  # of a rectangle; with it the rectangles of a network are some 30, and each costs memory
 RULE = f"rectangles of about img_size x img_size pixels, sides multiples of {STRIDE}, up to {MOST_ASPECT}:1"
@@ -48,9 +43,3 @@ def sides_of(input_size: int) -> range:
 
 def _whole(side: float) -> int:
     return max(STRIDE, STRIDE * round(side / STRIDE))
-
-
-def fitted(network: TakesPictures, picture_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Letterbox]:
-    """The network's input [3, H, W] for a picture [h, w, 3], and where the picture lies in it: see `letterbox`."""
-    height, width = picture_rgb.shape[:2]
-    return letterbox(picture_rgb, input_wh(network, (width, height)))

@@ -24,10 +24,11 @@ from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from yolo_stage import facts
 from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
 from yolo_stage.detector import Candidates, Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people, people_records
-from yolo_stage.rectangles import RULE, fitted
+from yolo_stage.rectangles import RULE
 from yolo_stage.results import draw_results, name_cuts, remove_results, remove_stale
 
 
