@@ -49,6 +49,7 @@ class DoublingSteps:
     batches: list[int] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
     broken: str = ""
+    widths: dict[str, int] = field(default_factory=dict)  # of an image's rows; 1 where none is given
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def listing(self) -> Listing:
@@ -72,7 +73,8 @@ class DoublingSteps:
         return Loaded("cpu", self.fixed_batch, *self.at_once)
 
     def inputs(self, image: Numbers) -> NDArray[Any]:
-        return np.array([[ord(image.name[0]) + value / 10] for value in image.values])
+        width = self.widths.get(image.name, 1)
+        return np.array([[ord(image.name[0]) + value / 10] * width for value in image.values])
 
     def answers(self, inputs: NDArray[Any]) -> Sequence[float]:
         with self._lock:
@@ -128,6 +130,14 @@ def test_only_a_batch_that_must_not_change_its_size_is_padded(
     steps = DoublingSteps(workspace, names=("a2", "d3"), fixed_batch=fixed, at_once=(4, 4))
     run_of(steps).whole()
     assert sorted(steps.batches) == sizes
+
+
+@pytest.mark.parametrize(("fixed", "sizes"), [(False, [1, 1, 2, 2]), (True, [2, 2, 2, 2])])
+def test_a_batch_has_rows_of_one_shape(workspace: Workspace, fixed: bool, sizes: list[int]) -> None:
+    names, widths = ("a1", "b1", "c1", "d2", "e1"), {"b1": 2, "d2": 2}
+    steps = DoublingSteps(workspace, names=names, widths=widths, fixed_batch=fixed)
+    report = run_of(steps).whole()
+    assert report.counts.processed == 5 and sorted(steps.batches) == sizes
 
 
 def test_large_pictures_do_not_wait_for_each_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from stage_kit.networks.batches import batch_size, in_batches, stacked
+from stage_kit.networks.batches import asked_by_shape, batch_size, in_batches, stacked
 
 
 @dataclass
@@ -53,3 +53,17 @@ def test_rows_are_stacked_and_padded() -> None:
     np.testing.assert_array_equal(stacked(rows), np.stack(rows))
     np.testing.assert_array_equal(stacked(rows, 3)[2], 0)
     assert stacked(rows, 1).shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize(("size", "shapes"), [(0, [(2, 2, 4), (1, 4, 2)]), (3, [(3, 2, 4), (3, 4, 2)])])
+def test_rows_of_one_shape_are_asked_together_and_keep_their_order(size: int, shapes: list[tuple[int, ...]]) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def first_values(batch: np.ndarray) -> list[int]:
+        asked.append(batch.shape)
+        return [int(row[0, 0]) for row in batch]
+
+    assert asked_by_shape([], first_values, size) == []
+    wide, tall = np.zeros((2, 4)), np.zeros((4, 2))
+    assert asked_by_shape([wide + 1, tall + 2, wide + 3], first_values, size) == [1, 2, 3]
+    assert asked == shapes

@@ -74,3 +74,23 @@ def test_shrinking_averages() -> None:
     stripes[:, ::5] = 255  # every fifth column: without averaging, or over two columns only, others come out
     square, _ = letterbox(stripes, 32)
     np.testing.assert_allclose(square, 0.2, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("wh", "input_wh", "fitted"),
+    [
+        ((160, 90), (128, 96), (0, 12, 128, 72)),
+        ((90, 160), (96, 128), (12, 0, 72, 128)),
+        ((160, 90), (96, 128), (0, 37, 96, 54)),
+        ((5000, 1), (96, 32), (0, 15, 96, 1)),
+    ],
+)
+def test_a_picture_lies_centred_in_a_rectangle_and_boxes_come_back(
+    wh: tuple[int, int], input_wh: tuple[int, int], fitted: tuple[int, int, int, int]
+) -> None:
+    canvas, mapping = letterbox(np.full((wh[1], wh[0], 3), 255, np.uint8), input_wh)
+    x, y, width, height = fitted
+    expected = np.full((3, input_wh[1], input_wh[0]), 0.5, np.float32)
+    expected[:, y : y + height, x : x + width] = 1
+    np.testing.assert_array_equal(canvas, expected)
+    np.testing.assert_allclose(boxes_to_image(np.array([[x, y, x + width, y + height]]), mapping), [[0, 0, *wh]])

@@ -59,3 +59,10 @@ def test_a_failed_row_leaves_no_request_busy(network: CompiledNetwork) -> None:
         network.infer(rows)
     assert network.requests.qsize() == 3
     assert len(network.infer(np.ones((6, 2), np.float32))) == 6
+
+
+def test_rows_may_be_of_several_shapes(network: CompiledNetwork) -> None:
+    rows = [np.full(shape, number, np.float32) for number, shape in enumerate([(2, 3), (4,), (3, 2), (4,), (1, 1)])]
+    for row, (first, second) in zip(rows, network.infer(rows), strict=True):
+        np.testing.assert_array_equal(first, row * 2)
+        np.testing.assert_array_equal(second, row * 2 + 1)

@@ -26,6 +26,7 @@ class ColourDetector:
     fixed_batch: bool = True
     at_once: tuple[int, int] = (1, 1)
     input_size: int = SIZE
+    rectangular: bool = False
     batch_sizes: list[int] = field(default_factory=list)
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -104,6 +105,7 @@ def plan_with(detector: ColourDetector, **changes: object) -> DetectorPlan:
         "model_def_sha256": "cd" * 32,
         "person_class": 0,
         "input_size": detector.input_size,
+        "rectangular": detector.rectangular,
         "conf_thres": 0.5,
         "engine": "fake",
         "why": "for a test",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ PEOPLE = [[0.0, 0, 50, 100], [100.0, 0, 150, 100], [180.0, 0, 182, 4]]
 CROWD = [100.0, 100, 200, 200]
 
 
+@dataclass(frozen=True)
 class Input:
     """All that mining asks of a detector whose answers are patched."""
 
-    input_size = 200
+    input_size: int = 200
+    rectangular: bool = False
 
 
 def test_boxes_on_nothing_and_missed_people(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +38,13 @@ def test_boxes_on_nothing_and_missed_people(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_who_is_too_small_is_not_missed() -> None:
     row = LabelledPicture(Path("a.jpg"), (200, 200), np.array(PEOPLE), np.zeros(3, bool))
-    assert len(missed_people(row, np.zeros((0, 4)), 200)) == 2
-    assert len(missed_people(row, np.zeros((0, 4)), 2000)) == 3
-    assert len(missed_people(row, np.array(PEOPLE), 200)) == 0
+    assert len(missed_people(row, np.zeros((0, 4)), Input())) == 2
+    assert len(missed_people(row, np.zeros((0, 4)), Input(2000))) == 3
+    assert len(missed_people(row, np.array(PEOPLE), Input())) == 0
+
+
+def test_a_rectangle_shows_people_larger() -> None:
+    """A person of 50 px in a picture of 600 x 200: 17 px in a square of 200 px, 29 in the rectangle of 352 x 128."""
+    row = LabelledPicture(Path("a.jpg"), (600, 200), np.array([[0.0, 0, 30, 50]]), np.zeros(1, bool))
+    assert len(missed_people(row, np.zeros((0, 4)), Input())) == 0
+    assert len(missed_people(row, np.zeros((0, 4)), Input(rectangular=True))) == 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pose_contract.records import Person
 from pose_contract.workspace import Workspace
-from stage_kit.networks.batches import batch_size, in_batches, stacked
+from stage_kit.networks.batches import asked_by_shape, batch_size, in_batches
 from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
@@ -28,9 +28,10 @@ from stage_kit.pictures.boxes import listed
 from stage_kit.pictures.cuts import CUT_SCALE
 from stage_kit.pictures.given import GivenPicture, is_single, read_given
 from stage_kit.pictures.images import fitting_into_memory
-from stage_kit.pictures.letterbox import Letterbox, letterbox
+from stage_kit.pictures.letterbox import Letterbox
 from yolo_stage import STAGE
 from yolo_stage.detector import Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan, plan_detector
 from yolo_stage.options import DetectOptions, ModelOptions
 from yolo_stage.people import Selection, choose_people, people_records
@@ -105,16 +106,16 @@ class LoadedDetector(LoadedNetwork[DetectorPlan, Detector]):
     def _people(self, pictures: Sequence[GivenPicture]) -> Iterator[People]:
         size = batch_size(self.network)
         for batch in in_batches(map(self._fitted, pictures), size):
-            inputs = stacked([network_input for network_input, _ in batch], size if self.network.fixed_batch else 0)
+            inputs = [network_input for network_input, _ in batch]
             with self.turn():
-                candidates = self.network.detect(inputs)
-            for rows, (_, mapping) in zip(candidates, batch, strict=False):  # a padded batch has more rows
+                candidates = asked_by_shape(inputs, self.network.detect, size if self.network.fixed_batch else 0)
+            for rows, (_, mapping) in zip(candidates, batch, strict=True):
                 boxes, scores = choose_people(rows, mapping, self.selection)
                 yield People.of(people_records(boxes, scores, (mapping.width, mapping.height), CUT_SCALE))
 
     def _fitted(self, picture: GivenPicture) -> tuple[NDArray[np.float32], Letterbox]:
         with fitting_into_memory():
-            return letterbox(read_given(picture), self.network.input_size)
+            return fitted(self.network, read_given(picture))
 
 
 def load_detector(
@@ -141,7 +142,8 @@ def load_detector(
         conf_thres: least score of a person, over 0, up to 1; None is the model's own.
         nms_thres: IoU above which the less sure of two boxes goes.
         max_people: the surest N of each picture; 0 is all.
-        img_size: side of the network's input in pixels, a multiple of 32; None is the cfg's.
+        img_size: side of the network's input in pixels, a multiple of 32; None is the cfg's. Of a cfg with
+            rectangular inputs, the side of the square that has as many pixels.
         model_def: a Darknet cfg.
         weights_path: a weights file, which is never replaced by another.
 

@@ -21,9 +21,9 @@ from stage_kit.weights.published import how_to_replace
 from yolo_stage.cfg_layers import Layer, trace_layers
 from yolo_stage.cfg_limits import MOST_BYTES, MOST_CELLS, require_at_most
 from yolo_stage.cfg_sections import Section, parse_sections
+from yolo_stage.rectangles import STRIDE, sides_of
 
 _COCO_CLASSES = 80
-_STRIDE = 32  # the coarsest grid of the family: an input must be a multiple of it
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class DarknetNetwork:
     input_size: int
     classes: int
     conf_thres: float | None
+    rectangular: bool = False
 
     @property
     def parameter_count(self) -> int:
@@ -44,19 +45,25 @@ class DarknetNetwork:
         return sum(layer.parameter_count for layer in self.layers)
 
     def with_input_size(self, input_size: int) -> DarknetNetwork:
-        """The same network for a square input of `input_size` px; ConfigError unless a positive multiple of 32."""
-        if input_size < _STRIDE or input_size % _STRIDE:
-            reason = f"{self.name}: an input of {input_size} px; expected a positive multiple of {_STRIDE}"
-            raise ConfigError(reason, f"take {max(_STRIDE, round(input_size / _STRIDE) * _STRIDE)}")
+        """The same network for a square input of `input_size` px; ConfigError unless a positive multiple of 32.
+
+        Where it takes rectangles, they have about as many pixels as that square.
+        """
+        if input_size < STRIDE or input_size % STRIDE:
+            reason = f"{self.name}: an input of {input_size} px; expected a positive multiple of {STRIDE}"
+            raise ConfigError(reason, f"take {max(STRIDE, round(input_size / STRIDE) * STRIDE)}")
         net = self.sections[0].with_options({"width": str(input_size), "height": str(input_size)})
         layers = trace_layers(self.sections[1:], 3, input_size)
+        if self.rectangular:
+            _require_whole_grids(net, self.sections[1:], layers, input_size)
         return replace(self, sections=(net, *self.sections[1:]), layers=layers, input_size=input_size)
 
 
 def read_network(path: Path) -> DarknetNetwork:
     """Read and check the cfg at `path`.
 
-    Beyond Darknet's keys, [net] may say `conf_thres=`: the score threshold that suits this model.
+    Beyond Darknet's keys, [net] may say `conf_thres=`: the score threshold that suits this model, and
+    `rectangular=1`: pictures are given in rectangles of their own shape, with about as many pixels as the square.
     Raises ConfigError, with file and line, for whatever is wrong with it.
     """
     text = _read_text(path, "--model_def")
@@ -73,14 +80,17 @@ def read_network(path: Path) -> DarknetNetwork:
     if len(classes) > 1:
         raise ConfigError(f"{path.name}: the [yolo] sections disagree on classes: {classes}", "make them agree")
     layers = trace_layers(sections[1:], 3, size)
-    return DarknetNetwork(path.name, text, sections, layers, size, classes[0], _own_threshold(sections[0]))
+    net = sections[0]
+    return DarknetNetwork(
+        path.name, text, sections, layers, size, classes[0], _own_threshold(net), _rectangular(sections, layers, size)
+    )
 
 
 def _input_size(net: Section) -> int:
     width, height = net.integer("width"), net.integer("height")
     require_at_most(net.place, "an input with a side of", max(width, height), MOST_CELLS)
-    if width != height or width < _STRIDE or width % _STRIDE:
-        reason = f"{net.place}: input {width}x{height}; expected a square whose side is a multiple of {_STRIDE}"
+    if width != height or width < STRIDE or width % STRIDE:
+        reason = f"{net.place}: input {width}x{height}; expected a square whose side is a multiple of {STRIDE}"
         raise ConfigError(reason, "set width and height of [net] to the same multiple, such as 416")
     if net.integer("channels", 3) != 3:
         raise ConfigError(f"{net.place}: channels={net.integer('channels')}; expected 3 (RGB)", "only RGB can be used")
@@ -94,6 +104,31 @@ def _own_threshold(net: Section) -> float | None:
     if not 0 < threshold < 1:
         raise ConfigError(f"{net.place}: conf_thres={threshold:g}; expected between 0 and 1", "correct the cfg")
     return threshold
+
+
+def _rectangular(sections: tuple[Section, ...], layers: tuple[Layer, ...], size: int) -> bool:
+    net = sections[0]
+    asked = net.integer("rectangular", 0)
+    if asked not in (0, 1):
+        raise ConfigError(f"{net.place}: rectangular={asked}; expected 0 or 1", "correct the cfg")
+    if asked:
+        _require_whole_grids(net, sections[1:], layers, size)
+    return asked == 1
+
+
+def _require_whole_grids(net: Section, sections: tuple[Section, ...], layers: tuple[Layer, ...], size: int) -> None:
+    """Raise ConfigError unless a cell of each [yolo] has as many pixels on every side that a rectangle may have."""
+    require_at_most(net.place, "rectangles with a side of", max(sides_of(size)), MOST_CELLS)
+    strides = [size / layer.size for layer in layers if layer.kind == "yolo"]
+    for side in sides_of(size):
+        try:
+            traced = trace_layers(sections, 3, side)
+        except ConfigError as error:
+            reason = f"{net.place}: rectangular=1, but a side of {side} px does not go: {error.reason}"
+            raise ConfigError(reason, "drop rectangular=1") from None
+        if [side / layer.size for layer in traced if layer.kind == "yolo"] != strides:
+            reason = f"{net.place}: rectangular=1 needs grids that divide every multiple of {STRIDE}, such as {side} px"
+            raise ConfigError(reason, "drop rectangular=1")
 
 
 def person_class(network: DarknetNetwork, class_path: Path | None) -> int:

@@ -22,13 +22,17 @@ class Detector(Network, Protocol):
 
     @property
     def input_size(self) -> int:
-        """Side S of the square input in pixels."""
+        """Side S of the square input in pixels; a rectangle has about S x S pixels."""
+
+    @property
+    def rectangular(self) -> bool:
+        """Whether pictures are given in rectangles of their own shape: see `rectangles.input_wh`."""
 
     def detect(self, batch: NDArray[np.float32]) -> list[Candidates]:
-        """Candidates for a batch [N, 3, S, S], RGB in 0..1.
+        """Candidates for a batch [N, 3, H, W], RGB in 0..1; H = W = S unless `rectangular`.
 
-        Returns, per image, float32 [K, 5]: x1, y1, x2, y2 in network-input pixels, edges continuous from 0 to S and
-        not clipped, and score = objectness x P(person). All candidates above SCORE_FLOOR, unsorted, before NMS.
+        Returns, per image, float32 [K, 5]: x1, y1, x2, y2 in network-input pixels, edges continuous from 0 to W or H
+        and not clipped, and score = objectness x P(person). All candidates above SCORE_FLOOR, unsorted, before NMS.
         """
 
 

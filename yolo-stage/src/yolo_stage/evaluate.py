@@ -47,7 +47,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     plan = plan_detector(ModelOptions.of(vars(args)))
     labelled = read_labels(args.valid, args.images, plan.person_class)
     threshold = plan.conf_thres if args.conf_thres is None else args.conf_thres
-    measured = measure(labelled, plan.load(lambda: sample_inputs(labelled, plan.input_size)), threshold)
+    measured = measure(labelled, plan.load(lambda: sample_inputs(labelled, plan)), threshold)
     print(measured.as_text())
     if args.scan:
         print(measured.scanned())

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stage_kit.networks.batches import asked_by_shape
 from stage_kit.networks.calibration import spread
-from stage_kit.pictures.letterbox import letterbox
 from stage_kit.training.coco import evaluated, require_pycocotools
 from yolo_stage.detector import SCORE_FLOOR, Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.labels import LabelledPicture, read_picture
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people
+from yolo_stage.rectangles import TakesPictures
 from yolo_stage.scan import THRESHOLDS, Matches, ScanRow, boxes_on_nothing, scan, scan_table
 
 EVERYTHING = Selection(conf_thres=SCORE_FLOOR, nms_thres=DetectOptions.nms_thres)
@@ -79,16 +81,16 @@ class Measured:
 def detect_in(labelled: Sequence[LabelledPicture], detector: Detector, selection: Selection) -> Iterator[Found]:
     """Boxes [P, 4] in image pixels and scores [P] of each picture, as the pipeline finds them."""
     for start in range(0, len(labelled), BATCH):
-        inputs = [letterbox(read_picture(row), detector.input_size) for row in labelled[start : start + BATCH]]
-        candidates = detector.detect(np.stack([network_input for network_input, _ in inputs]))
+        inputs = [fitted(detector, read_picture(row)) for row in labelled[start : start + BATCH]]
+        candidates = asked_by_shape([network_input for network_input, _ in inputs], detector.detect)
         for rows, (_, mapping) in zip(candidates, inputs, strict=True):
             yield choose_people(rows, mapping, selection)
 
 
-def sample_inputs(labelled: Sequence[LabelledPicture], input_size: int) -> Iterator[NDArray[np.float32]]:
-    """Network inputs [1, 3, S, S] of some of the pictures, for int8 to be calibrated on."""
+def sample_inputs(labelled: Sequence[LabelledPicture], network: TakesPictures) -> Iterator[NDArray[np.float32]]:
+    """Network inputs [1, 3, H, W] of some of the pictures, for int8 to be calibrated on."""
     for row in spread(labelled):
-        yield letterbox(read_picture(row), input_size)[0][None]
+        yield fitted(network, read_picture(row))[0][None]
 
 
 def measure(labelled: Sequence[LabelledPicture], detector: Detector, threshold: float = 0.5) -> Measured:

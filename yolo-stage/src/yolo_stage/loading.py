@@ -14,7 +14,7 @@ from yolo_stage.darknet import DarknetNetwork
 class Loading:
     """What an engine needs to load a detector: a checked network, its weights, and how it is to compute.
 
-    `samples` gives network inputs [1, 3, S, S] that int8 is calibrated on.
+    `samples` gives network inputs [1, 3, H, W] that int8 is calibrated on.
     """
 
     network: DarknetNetwork

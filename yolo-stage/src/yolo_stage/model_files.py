@@ -26,12 +26,16 @@ DEFAULT_CONF_THRES = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorPlan(NetworkPlan[Detector]):
-    """A detector that can be loaded, and all that its results depend on."""
+    """A detector that can be loaded, and all that its results depend on.
+
+    With `rectangular` pictures are fitted into rectangles of their shape, of about `input_size` x `input_size` pixels.
+    """
 
     model_def_sha256: str
     person_class: int
     input_size: int
     conf_thres: float
+    rectangular: bool = False
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:
@@ -68,6 +72,7 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         batches_at_once=2 if engine == "openvino" else 1,
         details=f"{cfg.stem} of {weights}; engine {engine}: {why}; {precision}: {why_precision}",
         calibration=(lambda: _calibration(network, weights_sha256)) if precision == "int8" else None,
+        rectangular=network.rectangular,
     )
 
 

@@ -14,7 +14,7 @@ from pose_contract.names import colliding_names
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image, read_image_bytes
-from stage_kit.pictures.letterbox import Letterbox, letterbox
+from stage_kit.pictures.letterbox import Letterbox
 from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import found_record, sealed_bytes
 from stage_kit.runs.listing import list_images
@@ -24,15 +24,17 @@ from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from yolo_stage import facts
 from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
 from yolo_stage.detector import Candidates, Detector
+from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection, choose_people, people_records
+from yolo_stage.rectangles import RULE
 from yolo_stage.results import draw_results, name_cuts, remove_results, remove_stale
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image that awaits the network: its pixels, its network input [1, 3, S, S], and how to map boxes back."""
+    """An image that awaits the network: its pixels, its network input [1, 3, H, W], and how to map boxes back."""
 
     name: str
     sha256: str
@@ -86,6 +88,7 @@ def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
             "conf_thres": selection.conf_thres,
             "nms_thres": selection.nms_thres,
             "img_size": plan.input_size,
+            **({"input_rule": RULE} if plan.rectangular else {}),
             "cut_scale": options.cut_scale,
             "max_people": options.max_people,
             "person_class": plan.person_class,
@@ -155,7 +158,7 @@ class DetectionSteps:
         try:
             picture = decode_image(data)
             with fitting_into_memory():
-                network_input, mapping = letterbox(picture, self._plan.input_size)
+                network_input, mapping = fitted(self._plan, picture)
         except DamagedImageError:  # whatever else keeps it from being read may pass
             remove_results(self._workspace, name, self._cuts)
             raise
@@ -179,7 +182,7 @@ class DetectionSteps:
         for name in spread(names):
             with contextlib.suppress(ImageError):
                 picture = read_image(self._workspace.path(self._workspace.image_file(name)), self._options.max_file_mb)
-                yield letterbox(picture, self._plan.input_size)[0][None]
+                yield fitted(self._plan, picture)[0][None]
 
     def inputs(self, image: Decoded | Corrected) -> NDArray[np.float32]:
         """The network input of an image."""

@@ -55,6 +55,7 @@ class TorchDetector:
     name: str = "torch"
     fixed_batch: bool = True
     precision: str = "fp32"
+    rectangular: bool = False
 
     @property
     def at_once(self) -> tuple[int, int]:
@@ -89,8 +90,9 @@ def load_detector(loading: Loading) -> Detector:
             layer.to(memory_format=torch.channels_last)
     for layer in model.yolo_layers:
         layer.register_forward_pre_hook(_in_full)
+    model, precision, rectangular = model.to(device), loading.precision, network.rectangular
     return TorchDetector(
-        model.to(device), loading.person_class, network.input_size, device, precision=loading.precision
+        model, loading.person_class, network.input_size, device, precision=precision, rectangular=rectangular
     )
 
 

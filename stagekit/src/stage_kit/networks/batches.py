@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stage_kit.networks.network import Network
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 def batch_size(network: Network, asked: int = 0) -> int:
@@ -36,3 +37,21 @@ def stacked(rows: Sequence[NDArray[Any]], size: int = 0) -> NDArray[Any]:
     for number, row in enumerate(rows):
         batch[number] = row
     return batch
+
+
+def asked_by_shape(
+    rows: Sequence[NDArray[Any]], ask: Callable[[NDArray[Any]], Sequence[Answer]], size: int = 0
+) -> list[Answer]:
+    """A network's answers to rows [...] of one type and any shapes, in their order; one batch for each shape.
+
+    Args:
+        rows: any number of them.
+        ask: gives the answers to a batch [N, ...].
+        size: each batch is filled up to, where all must be alike; 0 for not at all.
+    """
+    found: dict[int, Answer] = {}
+    for shape in dict.fromkeys(row.shape for row in rows):
+        chosen = [number for number, row in enumerate(rows) if row.shape == shape]
+        answers = ask(stacked([rows[number] for number in chosen], size))
+        found.update(zip(chosen, answers, strict=False))  # a padded batch has more answers
+    return [found[number] for number in range(len(rows))]

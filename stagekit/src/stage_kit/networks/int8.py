@@ -73,6 +73,6 @@ def _quantize(exact: Any, inputs: list[Inputs], compare: Compare) -> tuple[Any, 
         reason = f"--precision int8 calibrates on your own pictures, and {len(inputs)} are too few"
         raise UsageError(reason, f"give {FEWEST * HELD_OUT // (HELD_OUT - 1) + 1} or more, or --precision fp32")
     quantized = nncf.quantize(exact.clone(), nncf.Dataset(calibrated), subset_size=len(calibrated))
-    batch = np.concatenate(measured)
-    before, after = (compile_network(model, "fp32").infer(batch) for model in (exact, quantized))
+    rows = [row for sample in measured for row in sample]
+    before, after = (compile_network(model, "fp32").infer(rows) for model in (exact, quantized))
     return quantized, f"calibrated on {len(calibrated)} inputs; on {len(measured)} others {compare(before, after)}"

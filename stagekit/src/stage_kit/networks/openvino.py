@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -126,7 +126,7 @@ def _sweep(place: Path) -> None:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A network of fixed input shape [1, ...] with more requests than fit onto the cores, so that none waits for us."""
+    """A network of one input [1, ...] with more requests than fit onto the cores, so that none waits for us."""
 
     requests: SimpleQueue[Any]
     outputs: int
@@ -134,22 +134,23 @@ class CompiledNetwork:
     # one inside of its bindings' initialisation for the GIL, the other with the GIL for that initialisation.
     entrance: threading.Lock = field(default_factory=threading.Lock)
 
-    def infer(self, inputs: NDArray[np.float32]) -> list[list[NDArray[np.float32]]]:
+    def infer(self, inputs: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
         """Runs every row of `inputs` [N, ...] by itself; returns, per row, the network's outputs without batch axis.
 
+        Where the network's sides are open the rows may be of several shapes, as a list.
         A row's numbers do not depend on the others. Several threads may call it at a time: while one takes its results
         the cores work on the inputs of the other.
         """
-        inputs = np.ascontiguousarray(inputs)  # OpenVINO reads the rows where they lie
+        rows = [np.ascontiguousarray(row)[None] for row in inputs]  # OpenVINO reads them where they lie
         results: list[list[NDArray[np.float32]]] = []
         running: deque[Any] = deque()
         try:
-            for row in range(len(inputs)):
+            for row in rows:
                 while (request := self._free_request(wait=not running)) is None:
                     results.append(self._result(running))
                 running.append(request)
                 with self.entrance:
-                    request.start_async({0: inputs[row : row + 1]}, share_inputs=True)
+                    request.start_async({0: row}, share_inputs=True)
             while running:
                 results.append(self._result(running))
         finally:

@@ -1,4 +1,4 @@
-"""Fit a picture into the square input of a network without stretching it, and bring boxes back."""
+"""Fit a picture into the input of a network without stretching it, and bring boxes back."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ class Letterbox:
     height: int
 
 
-def letterbox(picture_rgb: NDArray[np.uint8], size: int) -> tuple[NDArray[np.float32], Letterbox]:
-    """Resize `picture_rgb` [H, W, 3] to fit a `size` x `size` square, centred on grey.
+def letterbox(picture_rgb: NDArray[np.uint8], size: int | tuple[int, int]) -> tuple[NDArray[np.float32], Letterbox]:
+    """Resize `picture_rgb` [H, W, 3] to fit a square of side `size`, or a width and a height, centred on grey.
 
-    Returns float32 [3, size, size], RGB in 0..1, and the geometry for `boxes_to_image`. Shrinking averages areas (no
+    Returns float32 [3, height, width], RGB in 0..1, and the geometry for `boxes_to_image`. Shrinking averages areas (no
     aliasing), enlarging is bilinear. No side becomes shorter than one pixel, however extreme the aspect ratio.
     """
     height, width = picture_rgb.shape[:2]
-    scale = min(size / width, size / height)
+    input_width, input_height = size if isinstance(size, tuple) else (size, size)
+    scale = min(input_width / width, input_height / height)
     fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     fitted = cv2.resize(picture_rgb, (fitted_width, fitted_height), interpolation=interpolation)
-    x, y = (size - fitted_width) // 2, (size - fitted_height) // 2
-    square = np.full((3, size, size), _BORDER_GREY, np.float32)
-    square[:, y : y + fitted_height, x : x + fitted_width] = fitted.transpose(2, 0, 1).astype(np.float32) / 255
-    return square, Letterbox(fitted_width / width, fitted_height / height, x, y, width, height)
+    x, y = (input_width - fitted_width) // 2, (input_height - fitted_height) // 2
+    canvas = np.full((3, input_height, input_width), _BORDER_GREY, np.float32)
+    canvas[:, y : y + fitted_height, x : x + fitted_width] = fitted.transpose(2, 0, 1).astype(np.float32) / 255
+    return canvas, Letterbox(fitted_width / width, fitted_height / height, x, y, width, height)
 
 
 def boxes_to_image(boxes_xyxy: NDArray[np.floating[Any]], letterbox: Letterbox) -> NDArray[np.float64]:

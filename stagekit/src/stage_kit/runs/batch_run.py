@@ -7,7 +7,6 @@ stands in `steps`.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
@@ -25,6 +24,7 @@ from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
+from stage_kit.runs.waiting import Waiting
 from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, threads, worker_count
 from stage_kit.stages import StageFacts
 
@@ -170,7 +170,7 @@ class _Flow(Generic[ImageT, Answer]):
 
     def _batches(self, examined: Iterable[ImageT | Settled]) -> Iterator[list[tuple[_Asked[ImageT, Answer], int]]]:
         """Gathers what the network is to see; what need not go through it is dealt with on the way."""
-        waiting: deque[tuple[_Asked[ImageT, Answer], int]] = deque()
+        waiting = Waiting[tuple[_Asked[ImageT, Answer], int]]()
         for image in examined:
             if isinstance(image, Settled):
                 self._log.settle(self._facts.workspace.image_file(image.name), image)
@@ -180,11 +180,11 @@ class _Flow(Generic[ImageT, Answer]):
                 self._drawing.submit(self._draw, asked)
                 continue
             network = self._loaded()
-            waiting.extend((asked, row) for row in range(image.rows))
-            while waiting and (len(waiting) >= self._batch_size.now or self._too_many_pixels(waiting, network)):
-                yield [waiting.popleft() for _ in range(min(len(waiting), self._batch_size.now))]
-        if waiting:
-            yield list(waiting)
+            shape = self._steps.inputs(image).shape[1:]
+            waiting.extend(shape, ((asked, row) for row in range(image.rows)))
+            while len(waiting) and (waiting.is_due(self._batch_size.now) or self._too_many_pixels(waiting, network)):
+                yield waiting.take(self._batch_size.now)
+        yield from waiting.rest()
 
     def _loaded(self) -> Loaded:
         if self._network is None:

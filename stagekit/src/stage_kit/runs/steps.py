@@ -106,7 +106,7 @@ class Steps(Protocol[ImageT, Answer]):
         """Loads the network, when the first image needs it. `names`: of the run, for int8 to be calibrated on some."""
 
     def inputs(self, image: ImageT) -> Rows:
-        """The image's rows [rows, ...], all of one shape and type in a run."""
+        """The image's rows [rows, ...], of one type in a run; only rows of one shape share a batch."""
 
     def answers(self, inputs: Rows) -> Sequence[Answer]:
         """The network's answer to every row."""

@@ -33,6 +33,7 @@ class OpenCvDetector:
     at_once: tuple[int, int] = (1, 1)
     device: str = "cpu"
     precision: str = "fp32"
+    rectangular: bool = False
 
     def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `Detector.detect`."""
@@ -40,7 +41,7 @@ class OpenCvDetector:
         # A row: centre and size as parts of the input, objectness, then objectness x P for every class.
         heads = [np.reshape(head, (len(batch), -1, head.shape[-1])) for head in self.net.forward(self.heads)]
         rows = np.concatenate(heads, axis=1)
-        scale = np.float32(self.input_size)
+        scale = np.array(batch.shape[:1:-1] * 2, np.float32)  # width, height, width, height
         return [candidate_rows(image[:, :4] * scale, image[:, 5 + self.person_class]) for image in rows]
 
 
@@ -63,7 +64,7 @@ def load_detector(loading: Loading) -> Detector:
     net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
     net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
     heads = tuple(layer for layer in net.getUnconnectedOutLayersNames() if layer.startswith("yolo_"))
-    return OpenCvDetector(net, heads, loading.person_class, network.input_size)
+    return OpenCvDetector(net, heads, loading.person_class, network.input_size, rectangular=network.rectangular)
 
 
 def _every_candidate(section: Section) -> Section:

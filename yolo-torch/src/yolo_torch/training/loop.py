@@ -197,4 +197,5 @@ def anchors_of(network: DarknetNetwork) -> list[torch.Tensor]:
 
 
 def _detector(state: TrainingState, network: DarknetNetwork, person: int, device: str) -> TorchDetector:
-    return TorchDetector(state.average.eval(), person, network.input_size, device)
+    average, size = state.average.eval(), network.input_size
+    return TorchDetector(average, person, size, device, rectangular=network.rectangular)

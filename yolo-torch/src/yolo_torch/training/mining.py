@@ -11,6 +11,7 @@ from stage_kit.pictures.boxes import iou_matrix
 from yolo_stage.detector import Detector
 from yolo_stage.evaluation import EVERYTHING, detect_in
 from yolo_stage.labels import LabelledPicture
+from yolo_stage.rectangles import TakesPictures, input_wh
 from yolo_stage.scan import boxes_on_nothing
 from yolo_torch.training.sampling import Mined
 
@@ -28,7 +29,7 @@ def mine(labelled: Sequence[LabelledPicture], indices: Sequence[int], detector: 
         sides = np.tile(np.array(row.size_wh, np.float64), 2)
         sure = boxes[scores >= SURE]
         wrong = sure[boxes_on_nothing(sure, row.people, row.boxes_xyxy[row.crowd])]
-        lost = missed_people(row, boxes[scores >= FOUND_SCORE], detector.input_size)
+        lost = missed_people(row, boxes[scores >= FOUND_SCORE], detector)
         if len(wrong):
             on_nothing[index] = wrong / sides
         if len(lost):
@@ -36,9 +37,10 @@ def mine(labelled: Sequence[LabelledPicture], indices: Sequence[int], detector: 
     return Mined(on_nothing, missed)
 
 
-def missed_people(row: LabelledPicture, boxes_xyxy: NDArray[np.float64], input_size: int) -> NDArray[np.float64]:
+def missed_people(row: LabelledPicture, boxes_xyxy: NDArray[np.float64], network: TakesPictures) -> NDArray[np.float64]:
     """The people [K, 4], large enough to be found, that none of the boxes [P, 4] fits."""
-    longer = (row.people[:, 2:] - row.people[:, :2]).max(axis=1, initial=0) * input_size / max(row.size_wh)
+    scale = min(side / own for side, own in zip(input_wh(network, row.size_wh), row.size_wh, strict=True))
+    longer = (row.people[:, 2:] - row.people[:, :2]).max(axis=1, initial=0) * scale
     fitted = (iou_matrix(row.people, boxes_xyxy) > FOUND_IOU).any(axis=1)
     lost: NDArray[np.float64] = row.people[(longer >= SMALLEST) & ~fitted]
     return lost
