@@ -42,7 +42,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
         WorkspaceError: no permission, read-only, disk full.
         ImageError: the name itself cannot be written here (too long, in the way of a folder).
     """
-    temporary = path.with_name(TEMPORARY_PREFIX + _own_name(path.name))
+    temporary = path.with_name(TEMPORARY_PREFIX + own_name(path.name))
     try:
         try:
             with _opened(temporary) as file:
@@ -58,7 +58,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
         raise write_error(path, error) from error
 
 
-def _own_name(name: str) -> str:
+def own_name(name: str) -> str:
     """A short name for the file of that name, which no other thread, process or machine gives at the same time."""
     owner = f"{socket.gethostname()} {os.getpid()} {threading.get_ident()} "
     return hashlib.sha256(owner.encode() + os.fsencode(name)).hexdigest()[:16]

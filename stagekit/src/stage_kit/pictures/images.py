@@ -68,17 +68,30 @@ def read_image_bytes(path: Path, max_file_mb: int = MAX_FILE_MB) -> bytes:
     Raises:
         ImageError: the file cannot be read, or is too large.
     """
-    try:
+    size = size_of_file(path)
+    if size > max_file_mb * 1_000_000:
+        reason = f"has {size / 1e6:.0f} MB, over the limit of {max_file_mb} MB"
+        raise ImageError(reason, "save it as JPEG, or raise --max_file_mb")
+    with telling_of_file(path), fitting_into_memory():
+        return read_regular(path, max_file_mb * 1_000_000)  # whatever is being written to its end meanwhile
+
+
+def size_of_file(path: Path) -> int:
+    """Bytes of a picture's or a video's file. Raises ImageError where there is none, or none that can be read."""
+    with telling_of_file(path):
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise ImageError("is a folder, not a picture", "rename the folder or move it out of images/")
         if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever, a device would never end
             raise ImageError("is a pipe, a socket or a device, not a picture", "take it out of images/")
-        if status.st_size > max_file_mb * 1_000_000:
-            reason = f"has {status.st_size / 1e6:.0f} MB, over the limit of {max_file_mb} MB"
-            raise ImageError(reason, "save it as JPEG, or raise --max_file_mb")
-        with fitting_into_memory():
-            return read_regular(path, max_file_mb * 1_000_000)  # whatever is being written to its end meanwhile
+        return status.st_size
+
+
+@contextlib.contextmanager
+def telling_of_file(path: Path) -> Iterator[None]:
+    """Whatever keeps the file from being opened and read becomes an ImageError with what helps."""
+    try:
+        yield
     except FileNotFoundError:
         missing = "is a link to a file that is gone" if path.is_symlink() else "is gone"
         raise ImageError(missing, "put the picture back, or remove its name from images/") from None

@@ -95,7 +95,7 @@ def cache_key(network: DarknetNetwork, weights_sha256: str) -> str:
 def build_graph(network: DarknetNetwork, parameters: NDArray[np.float32]) -> Any:
     """The `openvino.Model` of a checked cfg: input [1, 3, S, S], per [yolo] what goes into it.
 
-    Where pictures come in rectangles both sides are open: one network for all costs 4 MB and a tenth of a second for
+    Where pictures come in rectangles both sides are open: one network for all costs 7 MB and a tenth of a second for
     each shape that comes, one for each 36 MB and a third. Their numbers are the same to the bit, and so is the time.
 
     Batch norms are folded into the convolutions before them. The heads are decoded outside: in bf16 a coordinate would
