@@ -177,18 +177,15 @@ def _keypoints(
     known = {point.name: point for point in old}
     placed = {joint.name for joint in joints}
     points = [point for point in old if point.name not in placed and not in_picture(point, size_wh)]
-    for joint in joints:
-        point = known.get(joint.name)
-        if point is not None and _is_untouched(joint, point):
-            points.append(point)
-        else:
-            score = SURE_SCORE if joint.hidden else 1.0
-            points.append(Keypoint(name=joint.name, x=joint.x, y=joint.y, score=score))
+    points += [_keypoint(joint, known.get(joint.name)) for joint in joints]
     if set(points) == set(old):
         return tuple(old)
     return tuple(sorted(points, key=lambda point: order.get(point.name, len(order))))
 
 
-def _is_untouched(joint: Joint, point: Keypoint) -> bool:
-    said = joint.hidden is None or joint.hidden == (point.score <= SURE_SCORE)
-    return said and _near((joint.x, joint.y), (point.x, point.y))
+def _keypoint(joint: Joint, old: Keypoint | None) -> Keypoint:
+    score = SURE_SCORE if joint.hidden else 1.0
+    if old is None or not _near((joint.x, joint.y), (old.x, old.y)):
+        return Keypoint(name=joint.name, x=joint.x, y=joint.y, score=score)
+    said = joint.hidden is None or joint.hidden == (old.score <= SURE_SCORE)
+    return old if said else old.model_copy(update={"score": score})
