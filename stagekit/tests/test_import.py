@@ -222,6 +222,30 @@ def test_somebody_with_a_box_alone_is_estimated_or_said_to_be_without_joints(pho
     assert pair_of(photos)[1].people[2].keypoints == ()
 
 
+def test_a_box_without_a_skeleton_says_nothing_of_the_joints(photos: Workspace, tmp_path: Path) -> None:
+    before = pair_of(photos)
+    path = change_cvat(photos, tmp_path / "out", lambda image: image.remove(image[1]))
+    assert import_annotations(photos, path, CHECKED).corrected == 4
+    assert pair_of(photos)[1].people == before[1].people
+
+
+def test_who_is_deleted_leaves_poses_that_were_edited_before_too(photos: Workspace, tmp_path: Path) -> None:
+    annot, poses = pair_of(photos)
+    file = photos.path(photos.poses_file("é/e.png"))
+    write_record(file, poses.model_copy(update={"corrected": True}))
+
+    def change(image: ElementTree.Element) -> None:
+        image[:] = image[2:]
+
+    path = change_cvat(photos, tmp_path / "out", change)
+    assert import_annotations(photos, path, ImportOptions()).failures == 1
+    assert pair_of(photos)[0] == annot
+    assert import_annotations(photos, path, OVERWRITE).corrected == 1
+    for record, old in zip(pair_of(photos), (annot, poses), strict=True):
+        (left,) = record.people
+        assert (left.index, left.box) == (0, old.people[1].box)
+
+
 @pytest.mark.parametrize("record", ["annot", "poses"])
 def test_an_earlier_edit_is_kept_unless_it_is_said_otherwise(
     record: str, photos: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
