@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
+
 from pose_contract.records import Box, ImageAnnot, ImagePoses, Keypoint, MadeBy, Person, PersonPose
 from pose_contract.skeletons import MPII16
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import write_jpeg
-
-# isort: split
-import hashlib
-
-import numpy as np
-
 from stage_kit.runs.found_records import sealed_bytes
 
 WIDTH, HEIGHT = 120, 90
-ANNOTATED = "image"
 
 
 def made_by(stage: str, annot_sha256: str | None = None) -> MadeBy:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from annotation_tools import (
     HEIGHT,
@@ -33,7 +34,9 @@ from stage_kit.export.cvat import cvat_labels
 from stage_kit.imports.command import ImportOptions, import_annotations
 from stage_kit.imports.shapes import BoxShape, FigureShape, people_of_shapes
 from stage_kit.pictures.images import write_jpeg
+from stage_kit.runs.lock import locked
 from stage_kit.stages import installed_stages
+from stage_kit.testing import dies_at_write
 
 CHECKED, OVERWRITE = ImportOptions(checked=True), ImportOptions(overwrite=True)
 TOOLS = ("cvat", "label-studio")
@@ -274,6 +277,29 @@ def test_an_earlier_edit_is_kept_unless_it_is_said_otherwise(
     assert "1 photos corrected" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_death_at_any_write_leaves_records_that_the_next_import_can_tell_apart(
+    after: bool, photos: Workspace, tmp_path: Path
+) -> None:
+    def change(image: ElementTree.Element) -> None:
+        image[:] = image[2:]
+        point(image, 0, "right_knee").attrib["points"] = "50.50,40.50"
+
+    path, point_of_death, halves = change_cvat(photos, tmp_path / "out", change), 0, 0
+    while dies_at_write(lambda: import_annotations(photos, path, ImportOptions()), point_of_death, after):
+        annot, poses = pair_of(photos)
+        imported = import_annotations(photos, path, ImportOptions())
+        if annot.corrected and not poses.corrected:
+            halves += 1
+            assert "older than its annot" in imported.notes[0], "never one person's joints in another's box"
+        else:
+            assert (imported.corrected, imported.unchanged) in ((1, 3), (0, 4)) and not imported.notes
+            assert len(pair_of(photos)[0].people) == len(pair_of(photos)[1].people) == 1
+        write_records(photos, "é/e.png", 2)
+        point_of_death += 1
+    assert point_of_death == 2 and halves == 1
+
+
 def xml(body: str, head: str = "") -> bytes:
     return f"<?xml version='1.0'?>\n{head}<annotations>\n{body}\n</annotations>".encode()
 
@@ -385,7 +411,7 @@ def test_a_photo_that_cannot_be_taken_over_stays_and_the_others_are_done(
 
 def test_a_photo_or_record_that_is_another_now_is_not_taken_over(photos: Workspace, tmp_path: Path) -> None:
     back = returned(photos, "cvat", tmp_path / "out")
-    write_jpeg(photos.path("images/é/e.png"), __import__("numpy").zeros((HEIGHT, WIDTH, 3), "uint8"))
+    write_jpeg(photos.path("images/é/e.png"), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     annot = records(photos)["b c.png.jpg"][0]
     write_record(photos.path(photos.annot_file("b c.png.jpg")), annot.model_copy(update={"people": ()}))
     photos.path(photos.annot_file("a.jpg")).unlink()
@@ -469,8 +495,6 @@ def test_a_running_stage_and_links_out_of_the_workspace_are_in_the_way(photos: W
     back = returned(photos, "cvat", tmp_path / "out")
     for stage in installed_stages():
         assert import_annotations(photos, back, ImportOptions()).unchanged == 4
-        from stage_kit.runs.lock import locked
-
         with locked(photos, stage.name):
             assert main(["import", str(back), str(photos.root)]) == 5
     elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"

@@ -67,8 +67,9 @@ def label_studio_config(skeleton: Skeleton) -> str:
     boxes = ElementTree.SubElement(view, "RectangleLabels", name=BOX, toName=IMAGE, canRotate="false")
     ElementTree.SubElement(boxes, "Label", value=PERSON, background="#888888")
     joints = ElementTree.SubElement(view, "KeyPointLabels", name=JOINT, toName=IMAGE)
-    for name in skeleton.keypoints:
-        side = name.partition("_")[0]
-        ElementTree.SubElement(joints, "Label", value=name, background=SIDES.get(side, SIDES["middle"]))
+    for number, name in enumerate(skeleton.keypoints):
+        colour = SIDES.get(name.partition("_")[0], SIDES["middle"])
+        # The order of the joints in Label Studio's own exports to COCO and YOLO.
+        ElementTree.SubElement(joints, "Label", value=name, background=colour, model_index=str(number))
     ElementTree.indent(view)
     return f"{ElementTree.tostring(view, encoding='unicode')}\n"
