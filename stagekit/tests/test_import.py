@@ -313,6 +313,8 @@ OUTSIDE = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'>\n"
 BOX = "<box label='person_box' xtl='1' ytl='2' xbr='{}' ybr='4'/>"
 RECTANGLE = {"id": "r", "type": "rectanglelabels", "value": {"rectanglelabels": ["person"], "x": "a"}}
 
+KEYPOINT = {"id": "k", "type": "keypointlabels", "original_width": 9, "original_height": 9}
+
 
 def task(*regions: Any, data: Any = None) -> bytes:
     return json.dumps([{"data": data or {"photo": "a.jpg"}, "annotations": [{"result": regions}]}]).encode()
@@ -345,6 +347,11 @@ def task(*regions: Any, data: Any = None) -> bytes:
         (b'[{"data": {"photo": "a.jpg"}, "annotations": [{"result": [{"original_width": 1e999}]}]}]', "task 0"),
         (task(RECTANGLE), "region 'r' lacks original_width"),
         (task(RECTANGLE | {"original_width": 9, "original_height": 9}), "region 'r' has x 'a', expected percent"),
+        (task(RECTANGLE | {"original_width": 10**30, "original_height": 9}), "original_width"),
+        (task(KEYPOINT | {"value": {"x": 5, "y": 10**400}}), "has y int"),
+        (b'[{"data": {"photo": "a.jpg"}, "annotations": [{"result": [{"value": {"x": 1' + b"0" * 5000, "no JSON"),
+        (task(KEYPOINT | {"value": {"x": True, "y": 5}}), "has x True"),
+        (picture(BOX.format("1e308")), "with xbr '1e308', expected a number"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none_is_refused_with_its_line(

@@ -14,7 +14,7 @@ from pose_contract.errors import ConfigError
 from pose_contract.names import printable
 from stage_kit.export.annotated import PIXEL_CENTRE, AnnotatedPhoto, Joint
 from stage_kit.export.cvat import BOX, INDEX, PERSON
-from stage_kit.imports.shapes import TURNED, BoxShape, FigureShape, people_of_shapes
+from stage_kit.imports.shapes import MAX_NUMBER, TURNED, BoxShape, FigureShape, people_of_shapes
 
 MAX_DEPTH = 16
 AGAIN = "export it as CVAT for images 1.1"
@@ -107,7 +107,7 @@ class _Reading:
             number = float(attributes[name])
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
+        if not -MAX_NUMBER <= number <= MAX_NUMBER:  # nor is it one that is not a number
             raise self._mistake(f"<{tag}> with {name} {attributes[name][:40]!r}, expected a number")
         return number
 

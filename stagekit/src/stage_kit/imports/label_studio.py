@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pose_contract.errors import ConfigError
 from pose_contract.names import printable
 from stage_kit.export.annotated import PIXEL_CENTRE, AnnotatedPerson, AnnotatedPhoto, Joint
 from stage_kit.export.label_studio import ID, IMAGE, PERSON, PHOTO
-from stage_kit.imports.shapes import TURNED, BoxShape, smallest_around
+from stage_kit.imports.shapes import MAX_NUMBER, TURNED, BoxShape, smallest_around
 
 AGAIN = "export it as JSON (not JSON-MIN) from a project that `pose export label-studio` has filled"
+
+
+NUMBERED = re.compile(re.escape(ID) + "([0-9]{1,9})")
+Side = Annotated[int, Field(ge=0, le=MAX_NUMBER)] | None
 
 
 class _Lenient(BaseModel):
@@ -29,8 +33,8 @@ class _Region(_Lenient):
     id: str = ""
     type: str = ""
     parentID: str | None = None  # noqa: N815 - Label Studio's spelling
-    original_width: int | None = None
-    original_height: int | None = None
+    original_width: Side = None
+    original_height: Side = None
     image_rotation: float | None = None
     value: dict[str, Any] = {}
 
@@ -87,7 +91,7 @@ def _photo(data: Mapping[str, Any], regions: Sequence[_Region], where: str, file
     boxes: list[BoxShape] = []
     places: dict[str, int] = {}
     for region in regions:
-        if region.type == "rectanglelabels" and PERSON in region.value.get("rectanglelabels", ()):
+        if region.type == "rectanglelabels" and PERSON in _labels(region):
             places[region.id] = len(boxes)
             boxes.append(_box(region, f"{file}, {where}"))
     joints: list[list[Joint]] = [[] for _ in boxes]
@@ -126,18 +130,19 @@ def _box(region: _Region, where: str) -> BoxShape:
     width, height = _required_size(region, where)
     x, y, across, down = (_percent(region, name, where) for name in ("x", "y", "width", "height"))
     edges = (x * width / 100, y * height / 100, (x + across) * width / 100, (y + down) * height / 100)
-    number = region.id.removeprefix(ID)
-    index = (
-        int(number) if region.id.startswith(ID) and number.isascii() and number.isdigit() and number[9:] == "" else None
-    )
-    return BoxShape(edges, index=index, turned=bool(region.value.get("rotation")))
+    number = NUMBERED.fullmatch(region.id)
+    return BoxShape(edges, index=int(number[1]) if number else None, turned=bool(region.value.get("rotation")))
 
 
 def _joint(region: _Region, where: str) -> Joint:
     width, height = _required_size(region, where)
-    names = region.value.get("keypointlabels") or [""]
     x, y = _percent(region, "x", where) * width / 100, _percent(region, "y", where) * height / 100
-    return Joint(str(names[0]), x - PIXEL_CENTRE, y - PIXEL_CENTRE)
+    return Joint(str(next(iter(_labels(region)), "")), x - PIXEL_CENTRE, y - PIXEL_CENTRE)
+
+
+def _labels(region: _Region) -> list[Any]:
+    labels = region.value.get(region.type)
+    return labels if isinstance(labels, list) else []
 
 
 def _required_size(region: _Region, where: str) -> tuple[int, int]:
@@ -148,7 +153,9 @@ def _required_size(region: _Region, where: str) -> tuple[int, int]:
 
 def _percent(region: _Region, name: str, where: str) -> float:
     value = region.value.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or abs(value) > 1e6:
-        shown = printable(repr(value)[:40])
-        raise ConfigError(f"{where}, region {printable(region.id)[:40]!r} has {name} {shown}, expected percent", AGAIN)
-    return float(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_NUMBER <= value <= MAX_NUMBER:
+        return float(value)
+    plain = value is None or isinstance(value, (bool, float))
+    shown = repr(value) if plain else repr(value[:40]) if isinstance(value, str) else type(value).__name__
+    which = f"{where}, region {printable(region.id)[:40]!r}"
+    raise ConfigError(f"{which} has {name} {printable(shown)}, expected percent", AGAIN)

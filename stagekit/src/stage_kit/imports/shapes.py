@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from stage_kit.export.annotated import AnnotatedPerson, Joint
 
+MAX_NUMBER = 1_000_000
+"""No coordinate, percentage or side is larger; what a photo allows is looked at later."""
 TURNED = "has a box that is turned, and ours stand upright"
 BoxXyxy = tuple[float, float, float, float]
 
