@@ -281,3 +281,12 @@ def test_the_package_offers_it_and_imports_nothing_for_it() -> None:
     script = "import sys, hrn_stage; print(sorted({'numpy', 'cv2', 'PIL', 'pydantic', 'openvino'} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_another_file_under_a_published_name_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
+    mine = tmp_path / "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth"
+    mine.write_bytes(b"no checkpoint")
+    for trust in (False, True):
+        with pytest.raises(WeightsError) as caught:
+            load_estimator(overrides={"TEST.MODEL_FILE": str(mine)}, trust=trust)
+        assert ("has the name of published weights" in caught.value.reason) is not trust

@@ -297,3 +297,17 @@ def test_frozen_parts_learn_nothing(tmp_path: Path) -> None:
         freeze(network, ("conv9",))
     with pytest.raises(ConfigError, match="no part of the network is left"):
         freeze(network, [name for name, _ in network.named_children()])
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_another_file_under_a_published_name_is_refused_unless_it_is_trusted(
+    command: str, trust: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth"
+    mine.write_bytes(b"no checkpoint")
+    key = "MODEL.PRETRAINED" if command == "train" else "TEST.MODEL_FILE"
+    flags = ["--device", "cpu", *["--trust"] * trust]
+    assert main([command, "--cfg", str(experiment(tmp_path)), *flags, key, str(mine)]) == 4
+    said = capsys.readouterr().err
+    assert ("has the name of published weights" in said) is not trust, "what is trusted fails for what it is"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from darknet_files import MODELS, random_parameters, write_weights
 
 from pose_contract.errors import ConfigError, UsageError, WeightsError
+from yolo_stage.api import load_detector
+from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
-from yolo_stage.model_files import find_model_files, plan_detector
+from yolo_stage.model_files import find_model_files, lite_files, plan_detector
 from yolo_stage.options import ModelOptions
 
 
@@ -145,3 +148,17 @@ def test_another_file_under_a_published_name(tmp_path: Path, small_cfg: str) -> 
     with pytest.raises(WeightsError, match="has the name of published weights"):
         plan_detector(options)
     plan_detector(replace(options, trust=True))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_python_and_evaluate_refuse_it_too_unless_they_trust(
+    trust: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg, weights = lite_files()
+    named = Path(shutil.copy(weights, tmp_path / "yolov3.weights"))
+    with nullcontext() if trust else pytest.raises(WeightsError, match="has the name of published weights"):
+        load_detector(model_def=cfg, weights_path=named, engine="opencv", trust=trust)
+    flags = ["--model_def", str(cfg), "--weights_path", str(named), "--valid", str(tmp_path / "none.json")]
+    assert main(["evaluate", *flags, *["--trust"] * trust]) == 4
+    said = capsys.readouterr().err
+    assert ("none.json" in said) is trust and ("has the name of published weights" in said) is not trust

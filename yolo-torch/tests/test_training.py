@@ -445,3 +445,15 @@ def test_fine_tuning_begins_at_a_low_rate(tmp_path: Path) -> None:
     for folder in ("images", "annots"):
         (tmp_path / folder).mkdir()
     assert flags(*network)["valid"] == tmp_path
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_another_file_under_a_published_name_is_refused_unless_it_is_trusted(
+    trust: bool, cfg: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = write_weights(tmp_path / "yolov3.weights", np.zeros(10, np.float32))
+    flags = ["--model_def", cfg, "--train", pictures, "--valid", pictures, "--output", tmp_path / "out", "--epochs", 1]
+    given = [*map(str, flags), "--pretrained_weights", str(mine), *["--trust"] * trust]
+    assert main(["train", *given]) == 4
+    said = capsys.readouterr().err
+    assert ("has the name of published weights" in said) is not trust, "what is trusted fails for what it is"

@@ -240,6 +240,7 @@ def load_estimator(
     precision: PrecisionChoice = "auto",
     device: Device = "auto",
     overrides: Mapping[str, object] | None = None,
+    trust: bool = False,
 ) -> LoadedEstimator:
     """Loads the pose network that the command `hrn-stage` would take; the keywords are its flags.
 
@@ -251,17 +252,18 @@ def load_estimator(
             as a run of the command has calibrated it.
         device: `cpu`, `cuda`, or the GPU where there is one.
         overrides: keys of the YAML and their values, such as {"TEST.FLIP_TEST": False}.
+        trust: take weights of a published name that are another file.
 
     Raises:
         UsageError: a value without a meaning, or an engine, device or precision that is not there.
         ConfigError: a YAML that is wrong, or an unknown key.
-        WeightsError: weights that are missing, damaged, or of another network.
+        WeightsError: weights that are missing, damaged, of another network, or not those whose name they have.
     """
     require_choices(get_args(Engine), weights=weights, engine=engine, precision=precision, device=device)
     path = PACKAGED_CONFIG if cfg is None else Path(cfg)
     pairs = [(key, "null" if value is None else str(value)) for key, value in (overrides or {}).items()]
     config = read_config(path, [word for pair in pairs for word in pair])
-    plan = plan_estimator(config, path, weights, device, engine, precision)
+    plan = plan_estimator(config, path, weights, device, engine, precision, trust)
     EstimateOptions(Workspace(Path()), plan.config)  # the record checks the values; no workspace is looked at
     return LoadedEstimator(plan, load_without_samples(plan.load, STAGE))
 

@@ -130,6 +130,7 @@ def load_detector(
     img_size: int | None = None,
     model_def: FilePath | None = None,
     weights_path: FilePath | None = None,
+    trust: bool = False,
 ) -> LoadedDetector:
     """Loads the person detector that the command `yolo-stage` would take; the keywords are its flags.
 
@@ -146,11 +147,12 @@ def load_detector(
             rectangular inputs, the side of the square that has as many pixels.
         model_def: a Darknet cfg.
         weights_path: a weights file, which is never replaced by another.
+        trust: take weights of a published name that are another file.
 
     Raises:
         UsageError: a value without a meaning, or an engine, device or precision that is not there.
         ConfigError: a cfg that is wrong or that the engine cannot run exactly.
-        WeightsError: weights that are missing, damaged, or of another network.
+        WeightsError: weights that are missing, damaged, of another network, or not those whose name they have.
     """
     require_choices(get_args(Engine), weights=weights, engine=engine, precision=precision, device=device)
     model = ModelOptions(
@@ -161,6 +163,7 @@ def load_detector(
         engine=engine,
         precision=precision,
         device=device,
+        trust=trust,
     )
     # The record checks the values; no workspace is looked at.
     options = DetectOptions(Workspace(Path()), model, conf_thres=conf_thres, nms_thres=nms_thres, max_people=max_people)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pose_contract.errors import DONE
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import FlagParser, add_network_flags
+from stage_kit.command.flags import FlagParser, add_network_flags, add_trust_flag
 from yolo_stage import STAGE
 from yolo_stage.labels import LABELS_HELP
 
@@ -34,6 +34,7 @@ def parser() -> FlagParser:
     result.add_argument("--output", type=Path, metavar="FILE", help="write all numbers as JSON")
     result.add_argument("--scan", action="store_true", help="also show what other scores than --conf_thres give")
     add_network_flags(result.add_argument_group("network"), ("openvino", "torch", "opencv"))
+    add_trust_flag(result)
     return result
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from hrn_stage.config import HrnConfig, read_config
 from hrn_stage.model_files import LITE, find_weights
 from pose_contract.errors import ConfigError, WeightsError
+from stage_kit.weights.published import require_published, sha256_of
 
 FINE_TUNING_RATE = 0.0001
 
@@ -48,3 +49,14 @@ def measured_network(config: HrnConfig, weights: str) -> HrnConfig:
         return config
     config, path = embedded_network(config)
     return config.model_copy(update={"TEST": config.TEST.model_copy(update={"MODEL_FILE": str(path)})})
+
+
+def require_known_backbone(config: HrnConfig, trust: bool) -> None:
+    """Refuses weights to begin with that have a published file's name and are another file, unless they are trusted.
+
+    Raises:
+        WeightsError: with the ways out.
+    """
+    path = Path(config.MODEL.PRETRAINED)
+    if config.MODEL.PRETRAINED and config.MODEL.INIT_WEIGHTS and path.is_file():  # else nothing of it is read
+        require_published(path, sha256_of(path), trust)

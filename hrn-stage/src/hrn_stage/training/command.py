@@ -10,7 +10,7 @@ from pathlib import Path
 from hrn_stage import STAGE
 from pose_contract.errors import DONE
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import FlagParser
+from stage_kit.command.flags import FlagParser, add_trust_flag
 
 
 def main(command: str, argv: Sequence[str]) -> int:
@@ -38,6 +38,7 @@ def parser(command: str) -> FlagParser:
         result.add_argument(
             "--precision", choices=("auto", "fp32", "bf16", "int8"), default="auto", help="(default: auto)"
         )
+    add_trust_flag(result)
     result.add_argument("opts", nargs="*", metavar="KEY VALUE", help="YAML keys to override, e.g. TRAIN.END_EPOCH 10")
     return result
 
@@ -48,13 +49,14 @@ def _train(args: argparse.Namespace) -> int:
     from stage_kit.networks.allocator import keep_freed_memory
 
     keep_freed_memory()
-    from hrn_stage.training.begin import fine_tuning
+    from hrn_stage.training.begin import fine_tuning, require_known_backbone
     from hrn_stage.training.loop import TrainingRun, train
     from hrn_stage.training.processes import join_processes, leave_processes
 
     config = read_config(args.cfg, args.opts)
     if args.weights is not None:
         config = fine_tuning(config, args.cfg, args.weights, args.opts)
+    require_known_backbone(config, args.trust)
     skeleton = skeleton_for(config.DATASET.DATASET, config.MODEL.NUM_JOINTS)
     folder = Path(config.OUTPUT_DIR or "output", config.DATASET.DATASET, config.MODEL.NAME, args.cfg.stem)
     processes = join_processes(args.device)
@@ -88,7 +90,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         predictions = read_predictions(args.predictions, len(samples), len(skeleton.keypoints))
     else:
         require_pictures(samples, config.DATASET.ROOT)
-        plan = plan_estimator(config, args.cfg, "published", args.device, args.engine, args.precision)
+        plan = plan_estimator(config, args.cfg, "published", args.device, args.engine, args.precision, args.trust)
         predictions = predict(samples, plan.load(lambda: sample_inputs(samples, config)), config, skeleton)
     measured = judge(samples, predictions, config, skeleton)
     print(measured.as_text())

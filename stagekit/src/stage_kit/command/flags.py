@@ -117,10 +117,15 @@ def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("run")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
-    group.add_argument("--trust", action="store_true", help="take weights of a published name that are another file")
+    add_trust_flag(group)
     group.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
     add_talk_flags(group)
     return group
+
+
+def add_trust_flag(group: Any) -> None:
+    """--trust."""
+    group.add_argument("--trust", action="store_true", help="take weights of a published name that are another file")
 
 
 def add_talk_flags(group: Any) -> None:

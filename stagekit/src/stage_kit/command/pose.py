@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pose_contract.errors import DONE, USAGE
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, USAGE
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
-from stage_kit.command.progress import shown
+from stage_kit.command.progress import shown, tell
 
 COMMANDS = {
     "run": "photos in, poses out: all installed stages on a workspace",
@@ -20,7 +20,8 @@ COMMANDS = {
     "workspace": "create a workspace, or fill in what one lacks",
     "found": "per photo: how many people, and where the picture is",
     "verdict": "exit 3 if the last run lists failures",
-    "export": "corrected poses as COCO's JSON or YOLO-pose text",
+    "export": "records for CVAT or Label Studio; corrected poses as COCO's JSON or YOLO-pose text",
+    "import": "corrections from CVAT's or Label Studio's export into the records",
     "schema": "write the records' JSON schemas",
 }
 
@@ -49,9 +50,13 @@ def parser(command: str) -> FlagParser:
         result.add_argument("names", nargs="*", metavar="NAME", help="published files (default: what a stage takes)")
         result.add_argument("--trust", action="store_true", help="take a file that no hash is published for")
     elif command == "export":
-        result.add_argument("format", choices=("coco", "yolo"))
-        result.add_argument("output", type=Path, metavar="FILE|FOLDER", help="a .json for coco, a folder for yolo")
+        result.add_argument("format", choices=("coco", "yolo", "cvat", "label-studio"))
+        result.add_argument(
+            "output", type=Path, metavar="FILE|FOLDER", help="a .json for coco, a folder for the others"
+        )
         result.add_argument("workspace", type=Path, nargs="?", metavar="WORKSPACE")
+    elif command == "import":
+        _add_flags_of_import(result)
     elif command == "schema":
         result.add_argument("folder", type=Path, metavar="FOLDER")
     else:
@@ -77,6 +82,14 @@ def _add_flags_of_run(result: FlagParser) -> None:
     for name in _stage_names():
         example = f"--{name}='--batch_size 1'"
         stages.add_argument(f"--{name}", metavar="FLAGS", dest=name, default="", help=f"e.g. {example}")
+
+
+def _add_flags_of_import(result: FlagParser) -> None:
+    result.add_argument("file", type=Path, metavar="FILE", help="CVAT's .zip or .xml, Label Studio's .json")
+    result.add_argument("workspace", type=Path, nargs="?", metavar="WORKSPACE")
+    result.add_argument("--checked", action="store_true", help="photos that nobody changed count as corrected, too")
+    result.add_argument("--overwrite", action="store_true", help="take the file's people over those edited by hand")
+    result.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
 
 
 def _stage_names() -> list[str]:
@@ -149,10 +162,29 @@ def _verdict(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from stage_kit.command.template import existing_workspace
-    from stage_kit.export.command import export
+    from stage_kit.export.command import TOOLS, export, export_to_tool
 
-    print(export(existing_workspace(args.workspace), args.format, args.output))
-    return DONE
+    workspace = existing_workspace(args.workspace)
+    if args.format not in TOOLS:
+        print(export(workspace, args.format, args.output))
+        return DONE
+    written, left_out = export_to_tool(workspace, args.format, args.output)
+    for line in left_out:
+        tell(f"pose export: left out: {line}")
+    print(shown(written))
+    return SOME_IMAGES_FAILED if left_out else DONE
+
+
+def _import(args: argparse.Namespace) -> int:
+    from stage_kit.command.template import existing_workspace
+    from stage_kit.imports.command import ImportOptions, import_annotations
+
+    options = ImportOptions(args.checked, args.overwrite, args.follow_links)
+    imported = import_annotations(existing_workspace(args.workspace), args.file, options)
+    for line in imported.notes:
+        tell(f"pose import: {line}")
+    print(shown(imported.as_text()))
+    return SOME_IMAGES_FAILED if imported.failures else DONE
 
 
 def _schema(args: argparse.Namespace) -> int:
@@ -171,6 +203,7 @@ STORIES: dict[str, Callable[[argparse.Namespace], int]] = {
     "found": _found,
     "verdict": _verdict,
     "export": _export,
+    "import": _import,
     "schema": _schema,
 }
 

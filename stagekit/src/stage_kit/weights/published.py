@@ -155,7 +155,8 @@ def require_published(path: Path, sha256: str, trust: bool) -> None:
             raise WeightsError(
                 f"{path} has the name of published weights, and is another file: sha256 {sha256[:16]}… instead of "
                 f"{known[:16]}…",
-                f"{how_to_replace(path)}\n     or, if the file is what you want: rename it, or say --trust",
+                f"{how_to_replace(path)}\n"
+                "     or, if the file is what you want: rename it, or say --trust (in Python trust=True)",
             )
 
 

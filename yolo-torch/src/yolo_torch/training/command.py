@@ -9,7 +9,7 @@ from typing import Any
 
 from pose_contract.errors import DONE, UsageError
 from stage_kit.command.exits import run_command
-from stage_kit.command.flags import FlagParser
+from stage_kit.command.flags import FlagParser, add_trust_flag
 from yolo_stage import STAGE
 from yolo_stage.labels import LABELS_HELP
 
@@ -61,6 +61,7 @@ def _add_training_flags(result: argparse.ArgumentParser) -> None:
     result.add_argument("--n_cpu", type=int, default=1, metavar="N", help="processes that make batches (default: 1)")
     result.add_argument("--hold", action="store_true", help="keep the decoded training pictures in memory")
     result.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add_trust_flag(result)
     result.add_argument("--overwrite", action="store_true", help="start anew although --output holds a run")
     result.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -106,11 +107,20 @@ def with_what_follows(flags: dict[str, Any]) -> dict[str, Any]:
     return flags
 
 
+def _require_known(pretrained: Path | None, trust: bool) -> None:
+    """Raises WeightsError for a published name's other file, unless it is trusted; one that is missing fails later."""
+    from stage_kit.weights.published import require_published, sha256_of
+
+    if pretrained is not None and pretrained.is_file():
+        require_published(pretrained, sha256_of(pretrained), trust)
+
+
 def _train(args: argparse.Namespace) -> int:
     from yolo_torch.training.augment import Augmentation
     from yolo_torch.training.options import TrainOptions
 
     flags = with_what_follows(vars(args))
+    _require_known(flags["pretrained_weights"], flags.pop("trust"))
     augmentation = Augmentation(
         mosaic=flags.pop("mosaic"),
         scale=tuple(flags.pop("scale")),

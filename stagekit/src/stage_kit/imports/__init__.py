@@ -1,0 +1,1 @@
+"""What people corrected in other tools comes back into the records."""
