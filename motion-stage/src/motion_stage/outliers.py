@@ -1,0 +1,112 @@
+"""Samples that cannot be: the article's median of five, Hampel's rule, and what lies far off the median. Pure.
+
+Series are [T] or [T, K] float64 with NaN where missing; every function leaves what it was given as it was.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from motion_stage.sequence import Floats
+
+Mask = NDArray[np.bool_]
+LEAST_VALID = 3
+LEAST_SIGMA_PX = 1.0
+TO_SIGMA = 1.4826  # of a normal distribution: its standard deviation over its median absolute deviation
+PUBLISHED_START = 3
+
+
+def median_filter(series: Floats, length: int = 5, seed_compat: bool = False) -> Floats:
+    """The median of `length` samples around each one.
+
+    The window shrinks symmetrically at both ends, so that nothing is made up; a window with fewer than three valid
+    samples leaves its sample as it is, and a missing sample stays missing.
+
+    Args:
+        series: [T] or [T, K].
+        length: odd.
+        seed_compat: the article's published code instead: it starts at index 3, leaves both ends, and reads what it
+            has filtered already.
+    """
+    if seed_compat:
+        return _published_median(series, length)
+    half, (columns, shape) = length // 2, _as_columns(series)
+    result = columns.copy()
+    for reach in range(1, half + 1):
+        inside = sliding_window_view(columns, 2 * reach + 1, axis=0) if len(columns) > 2 * reach else columns[:0]
+        if not len(inside):
+            break
+        # The widest window serves the middle; a narrower one serves its first and last place alone.
+        rows = np.arange(reach, len(columns) - reach)
+        rows = rows if reach == half else rows[[0, -1]]
+        result[rows] = _median_or(inside[rows - reach], columns[rows])
+    return result.reshape(shape)
+
+
+def _median_or(windows: Floats, otherwise: Floats) -> Floats:
+    """[N, K]: the medians of [N, K, n] where enough is valid and the sample itself is there."""
+    count = np.isfinite(windows).sum(axis=-1)
+    ordered = np.sort(windows, axis=-1)  # NaN last
+    low, high = (np.take_along_axis(ordered, place[..., None], -1)[..., 0] for place in (_below(count), count // 2))
+    enough = (count >= LEAST_VALID) & np.isfinite(otherwise)
+    return np.where(enough, (low + high) / 2, otherwise)
+
+
+def _below(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.maximum(count - 1, 0) // 2
+
+
+def _published_median(series: Floats, length: int) -> Floats:
+    result, half = series.astype(np.float64, copy=True), length // 2
+    for at in range(PUBLISHED_START, len(result) - half):
+        result[at] = np.median(result[at - half : at + half + 1], axis=0)
+    return result
+
+
+def hampel_outliers(series: Floats, half: int = 3, n_sigma: float = 3.0, least_px: float = LEAST_SIGMA_PX) -> Mask:
+    """[T]: whether a sample lies further from the median of its surroundings than `n_sigma` of their spread.
+
+    Args:
+        series: [T] or [T, K]; a sample goes where one of its K values does.
+        half: samples on either side; fewer at the ends.
+        n_sigma: of 1.4826 times the median absolute deviation.
+        least_px: the least spread, so that a spike on a constant is found too.
+    """
+    columns, _ = _as_columns(series)
+    padded = np.pad(columns, ((half, half), (0, 0)), constant_values=np.nan)
+    windows = sliding_window_view(padded, 2 * half + 1, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # windows without any valid sample
+        middle = np.nanmedian(windows, axis=-1)
+        spread = TO_SIGMA * np.nanmedian(np.abs(windows - middle[..., None]), axis=-1)
+    enough = np.isfinite(windows).sum(axis=-1) >= LEAST_VALID
+    far = np.abs(columns - middle) > n_sigma * np.maximum(spread, least_px)
+    return np.any(far & enough, axis=1)
+
+
+def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LEAST_SIGMA_PX) -> Mask:
+    """[T]: whether a sample lies further from the median of five than `n_sigma` of what the whole track does.
+
+    The spread is the whole track's, so that fast motion, which widens Hampel's local one, hides nothing.
+
+    Args:
+        series: [T] or [T, K]; a sample goes where one of its K values does.
+        n_sigma: of 1.4826 times the median absolute residual.
+        least_px: the least spread.
+    """
+    columns, _ = _as_columns(series)
+    residual = np.abs(columns - median_filter(columns))
+    valid = np.isfinite(residual).any(axis=0)
+    if not valid.any():
+        return np.zeros(len(columns), dtype=bool)
+    sigma = np.maximum(TO_SIGMA * np.nanmedian(residual[:, valid], axis=0), least_px)
+    return np.any(residual[:, valid] > n_sigma * sigma, axis=1)
+
+
+def _as_columns(series: Floats) -> tuple[Floats, tuple[int, ...]]:
+    values = np.asarray(series, dtype=np.float64)
+    return (values[:, None] if values.ndim == 1 else values), values.shape
