@@ -16,7 +16,12 @@ States = NDArray[np.uint8]
 
 
 class State(IntEnum):
-    """Where a sample comes from. Only measured, interpolated and duplicate samples have a place; others are NaN."""
+    """Where a sample comes from.
+
+    In a track as recorded, samples of a low score and those of a repeated frame still have their place. In a cleaned
+    or smoothed one only MEASURED and INTERPOLATED samples have one; of the others, which are NaN, it says why. What was
+    rejected or repeated and then filled is INTERPOLATED there.
+    """
 
     MEASURED = 0
     LOW_SCORE = 1
@@ -72,6 +77,11 @@ class Track:
         if not columns:
             return np.full((len(self.frames), 2), np.nan)
         return np.mean(columns, axis=0, dtype=np.float64)
+
+    def part(self, rows: slice) -> Track:
+        """Some rows of it, not copied."""
+        arrays = {name: getattr(self, name)[rows] for name in ("frames", "t_seconds", "keypoints_xy", "scores", "states")}
+        return replace(self, **arrays)
 
     def with_points(self, keypoints_xy: Floats, states: States) -> Track:
         """The same person with other places: after a filter."""

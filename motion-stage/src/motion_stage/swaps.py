@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +78,10 @@ def _paired(limb: str, turns: NDArray[np.int64], before: NDArray[np.int64], t_se
     return found
 
 
-def exchanged(values: NDArray[np.generic], skeleton: Skeleton, swaps: tuple[Swap, ...]) -> NDArray[np.generic]:
-    """[T, J, ...]: keypoints, scores or states with left and right back in their places; swaps without an end stay."""
-    result = values.copy()
+def exchange(values: NDArray[Any], skeleton: Skeleton, swaps: Iterable[Swap]) -> None:
+    """Puts left and right back in their places, in [T, J, ...] itself; swaps without an end stay."""
     for swap in swaps:
         if swap.last is not None:
-            sides = [skeleton.keypoints.index(f"{side}_{swap.limb}") for side in ("left", "right")]
+            left, right = (skeleton.keypoints.index(f"{side}_{swap.limb}") for side in ("left", "right"))
             rows = slice(swap.first, swap.last + 1)
-            result[rows, sides] = result[rows, sides[::-1]]
-    return result
+            values[rows, left], values[rows, right] = values[rows, right].copy(), values[rows, left].copy()

@@ -55,6 +55,7 @@ class Followed:
         runs: [first frame, last frame, index of the person in these frames], rising.
         scores, areas, torsos: of every frame in which the person was seen.
         travel_px: the way of the anchor.
+        first_row, last_row: which of the video's frames, counted from 0, are the first and the last.
     """
 
     last: Seen
@@ -66,6 +67,8 @@ class Followed:
     areas: array[float] = field(default_factory=lambda: array("f"))
     torsos: array[float] = field(default_factory=lambda: array("f"))
     travel_px: float = 0.0
+    first_row: int = 0
+    last_row: int = 0
     velocity: Floats = field(default_factory=lambda: np.zeros(2))
 
     @property
@@ -108,20 +111,23 @@ class Tracker:
         self._live: list[Followed] = []
         self._ended: list[Followed] = []
         self._ids = 0
+        self._row = -1
 
     def add(self, frame: int, t_seconds: float, people: Sequence[Seen]) -> None:
         """The people of the next frame, in any order."""
         rules = self._rules
+        self._row += 1
         self._forget(t_seconds)
         people = sorted(people, key=lambda seen: (*seen.box_xyxy, -seen.score))
         costs = np.array([[self._cost(one, t_seconds, seen) for seen in people] for one in self._live])
         pairs = assigned(costs.reshape(len(self._live), len(people)))
         for row, column in pairs:
             self._live[row].add(frame, t_seconds, people[column])
+            self._live[row].last_row = self._row
         taken = {column for _, column in pairs}
         for column, seen in enumerate(people):
             if column not in taken and seen.score >= rules.least_score:
-                new = Followed(last=seen, t_seconds=t_seconds, frame=frame)
+                new = Followed(seen, t_seconds, frame, first_row=self._row, last_row=self._row)
                 new.add(frame, t_seconds, seen)
                 self._live.append(new)
         for one in self._live:
