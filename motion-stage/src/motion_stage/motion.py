@@ -22,6 +22,8 @@ from pose_contract.skeletons import Skeleton
 
 STILL_SAMPLES = 2000
 STILL_SEED = 0
+_BY_DOUBT = (State.MEASURED, State.INTERPOLATED, State.DUPLICATE, State.LOW_SCORE, State.REJECTED, State.MISSING)
+DOUBT = np.array([_BY_DOUBT.index(state) for state in State])
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ class Motion:
         return velocities(track.t_seconds, self.paths[point], self.samples(window), POLYNOMIAL, self.settings.longest_gap)
 
     def state_of(self, point: str) -> NDArray[np.uint8]:
-        """[T]: a named point's state: where it is made of two keypoints, of the two the one that says more."""
+        """[T]: a named point's state; of one that is made of two keypoints, that of the less certain one."""
         names = self.hand if point == "hand" else parts_of(self.track, point)
-        states = [self.track.state_of(name) for name in names]
-        worst: NDArray[np.uint8] = np.max(np.where(np.array(states) == State.MEASURED, 0, states), axis=0)
-        return worst
+        states = np.array([self.track.state_of(name) for name in names])
+        less_certain = np.argmax(DOUBT[states], axis=0)
+        return states[less_certain, np.arange(states.shape[1])]
 
 
 @dataclass(frozen=True)

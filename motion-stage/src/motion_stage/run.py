@@ -1,0 +1,102 @@
+"""One run of motion-stage: every sequence that is not done yet, one bad one not stopping the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from motion_stage import STAGE, facts
+from motion_stage.make import Maker, Step
+from motion_stage.scale import Scale, read_scale
+from motion_stage.settings import MotionSettings
+from motion_stage.sources import Source, sources_in
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, ImageError
+from pose_contract.storage import remove_file
+from pose_contract.workspace import Workspace
+from stage_kit.command.progress import Progress, tell
+from stage_kit.runs.containment import held
+from stage_kit.runs.journal import RunLog
+from stage_kit.runs.removal import sweep_temporaries
+from stage_kit.stages import StageFacts
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """One run.
+
+    Attributes:
+        workspace: what it works on.
+        settings: the user's.
+        step: from which on all is made anew; None: what is not up to date.
+        overwrite: make all anew.
+        keep_going: exit 0 even if some sequences failed.
+        follow_links: write through links out of the workspace.
+        quiet: errors only.
+        differing: what differs from the defaults, in words.
+    """
+
+    workspace: Workspace
+    settings: MotionSettings
+    step: Step | None = None
+    overwrite: bool = False
+    keep_going: bool = False
+    follow_links: bool = False
+    quiet: bool = False
+    differing: str = ""
+    stage: StageFacts = field(default_factory=facts)
+
+
+def measure_motion(options: MotionOptions) -> int:
+    """Makes the motion of all sequences of a workspace; says and writes nothing where there is none.
+
+    Returns the exit code: 0, or 3 where sequences failed.
+
+    Raises:
+        UsageError: a setting has no meaning.
+        WorkspaceError: not writable, disk full, or another run is on it.
+    """
+    workspace, settings = options.workspace, options.settings
+    scale = read_scale(settings.scale, workspace.root)
+    sources = sources_in(workspace, settings.fps)
+    if not sources:
+        if workspace.report_path(STAGE).is_file():
+            remove_file(workspace.report_path(STAGE))  # its failures are of videos that are gone
+        return DONE
+    log = RunLog(workspace, options.stage, settings.options, Progress(STAGE, len(sources), options.quiet))
+    log.count("images", len(sources))
+    started = time.monotonic()
+    with ExitStack() as stack:
+        for context in (held(options), log.kept(), log.progress):
+            stack.enter_context(context)
+        sweep_temporaries(workspace.path(workspace.motion))
+        if options.differing:
+            log.say(options.differing)
+        _each(options, scale, sources, log)
+    if not options.quiet:
+        tell(_summary(log, time.monotonic() - started))
+    return SOME_IMAGES_FAILED if log.failures and not options.keep_going else DONE
+
+
+def _each(options: MotionOptions, scale: Scale | None, sources: Sequence[Source], log: RunLog) -> None:
+    for source in sources:
+        file = options.workspace.image_file(source.name)
+        try:
+            made = Maker(options.workspace, options.settings, scale, source).make(options.step, options.overwrite)
+        except ImageError as error:
+            log.fail(file, error)
+            continue
+        if made.note:
+            log.say(f"{file} {made.note}")
+        log.done("processed" if made.worked else "skipped", made.people)
+
+
+def _summary(log: RunLog, seconds: float) -> str:
+    """`motion-stage: 3 sequences: 2 measured, 1 failed; 2 people; 1.2 s`."""
+    words = (("processed", "measured"), ("skipped", "already done"), ("failed", "failed"))
+    parts = [f"{log.counts[what]} {word}" for what, word in words if log.counts.get(what)]
+    count, people = log.counts["images"], log.counts.get("people", 0)
+    sequences = "1 sequence" if count == 1 else f"{count} sequences"
+    who = "1 person" if people == 1 else f"{people} people"
+    return f"{STAGE}: {sequences}: {', '.join(parts)}; {who}; {seconds:.1f} s"
