@@ -13,6 +13,7 @@ POSE_SHARED ?= $(abspath ../shared)
 export POSE_SHARED
 YOLO ?=
 HRN ?=
+MOTION ?=
 BENCH ?=
 NAME ?=
 TRUST ?=
@@ -32,9 +33,9 @@ TORCH := $(if $(wildcard .venv/.torch),1,$(shell nvidia-smi >/dev/null 2>&1 && e
 endif
 INT8 ?= $(if $(wildcard .venv/.int8),1)
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
-OURS := contract stagekit yolo-stage hrn-stage
+OURS := contract stagekit yolo-stage hrn-stage motion-stage
 # Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
-PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage contract
+PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage motion-stage contract
 
 # What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
@@ -45,18 +46,21 @@ $(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, 
 
 local_yolo := $(BIN)/yolo-stage --workspace "$$POSE_WORKSPACE"
 local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
+local_motion := $(BIN)/motion-stage --workspace "$$POSE_WORKSPACE"
 # The flags go by the environment, where no quotation mark ends a word.
-export YOLO HRN
-local_run = @$(BIN)/pose run -o "$$POSE_WORKSPACE" --yolo-stage="$$YOLO" --hrn-stage="$$HRN"
+export YOLO HRN MOTION
+local_run = @$(BIN)/pose run -o "$$POSE_WORKSPACE" --yolo-stage="$$YOLO" --hrn-stage="$$HRN" --motion-stage="$$MOTION"
 # In a container the workspace is custom/; compose.yaml says the rest.
 COMPOSE := docker compose
 in_container := tools/in-container
 docker_yolo := $(in_container) yolo --workspace custom
 docker_hrn := $(in_container) hrn --workspace custom
+docker_motion := $(in_container) motion --workspace custom
 pose_in = $(in_container) --entrypoint python $(1) -m stage_kit.command.pose
 define docker_run
 $(docker_yolo) --keep_going $(YOLO)
 $(docker_hrn) --keep_going $(HRN)
+$(docker_motion) --keep_going $(MOTION)
 @$(docker_verdict)
 endef
 docker_verdict := $(call pose_in,hrn) verdict custom
@@ -71,7 +75,7 @@ WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing
 INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
-.PHONY: help setup demo yolo hrn run up build status workspace existing mounts weights doctor
+.PHONY: help setup demo yolo hrn motion run up build status workspace existing mounts weights doctor
 .PHONY: test $(PARTS:%=test-in-%) test-docker bench check format lint types lock schema
 
 help:  ## print this list
@@ -125,7 +129,10 @@ yolo: $(READY)  ## images/ -> annots/ cuts/ inspect/; more flags: YOLO='--conf_t
 hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
 	$($(WHERE)_hrn) $(HRN)
 
-run: $(READY)  ## both stages; one bad photo stops neither, but fails the end
+motion: $(READY)  ## videos' output/ -> motion/: tracks, speeds, angles; more flags: MOTION='--filter median'
+	$($(WHERE)_motion) $(MOTION)
+
+run: $(READY)  ## all stages; one bad photo stops none, but fails the end
 	$($(WHERE)_run)
 
 up: $(WORKSPACE_READY)  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run

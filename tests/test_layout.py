@@ -35,6 +35,7 @@ PACKAGES = {
     "yolo-stage": "yolo_stage",
     "yolo-torch": "yolo_torch",
     "hrn-stage": "hrn_stage",
+    "motion-stage": "motion_stage",
 }
 # The floors of the house: what stands below a package. No stage stands on another; yolo-torch plugs into yolo-stage.
 BELOW: dict[str, set[str]] = {
@@ -43,6 +44,7 @@ BELOW: dict[str, set[str]] = {
     "yolo-stage": {"pose_contract", "stage_kit"},
     "yolo-torch": {"pose_contract", "stage_kit", "yolo_stage"},
     "hrn-stage": {"pose_contract", "stage_kit"},
+    "motion-stage": {"pose_contract", "stage_kit"},
 }
 
 
@@ -240,7 +242,7 @@ def test_what_is_installed_fits_together_but_for_what_pytorchyolo_and_nncf_pin()
 
 def test_the_base_is_light() -> None:
     """What `make setup` installs on a machine without a GPU: no PyTorch, no tools of developers."""
-    heavy = {"torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "scipy", "matplotlib", "pytest", "ruff", "mypy"}
+    heavy = {"torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "pytest", "ruff", "mypy"}
     assert not heavy & versions("requirements.lock").keys()
     assert not {"torch", "pytest"} & versions("requirements-int8.lock").keys()
     assert not {"pytest", "ruff", "mypy", "imgaug"} & versions("requirements-torch.lock").keys()
@@ -301,7 +303,7 @@ def test_a_lock_decides_what_is_installed_again(installed: Path, changed: str | 
 @pytest.mark.parametrize("folder", [*sorted(PACKAGES.keys() - {"yolo-torch"}), "tests"])
 def test_the_tests_are_collected_without_pytorch_too(folder: str) -> None:
     """So that `make test` runs where `make setup` left PyTorch out: what needs it skips, by pytest.importorskip."""
-    absent = ("torch", "torchvision", "pytorchyolo", "yolo_torch", "tensorboard", "nncf", "scipy")
+    absent = ("torch", "torchvision", "pytorchyolo", "yolo_torch", "tensorboard", "nncf")
     script = (
         f"import sys, pytest; sys.modules |= dict.fromkeys({absent}); "
         "sys.exit(pytest.main(['--collect-only', '-p', 'no:cacheprovider']))"

@@ -36,6 +36,7 @@ class Workspace:
     final: str = "final"
     output: str = "output"
     reports: str = "reports"
+    motion: str = "motion"
 
     def __post_init__(self) -> None:
         """Takes a text for `root` too."""

@@ -15,6 +15,7 @@ from stage_kit.command.stage_main import stage_main
 
 if TYPE_CHECKING:
     from motion_stage.make import Step
+    from pose_contract.workspace import Workspace
 
 # Steps that can be redone on their own. Another command than these has its own line in `main`.
 STEP_COMMANDS = {
@@ -72,7 +73,7 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
         raise UsageError(f"no workspace {root}", f"create it: make workspace WORKSPACE='{root}'")
     given = with_settings(parser(step or ""), words, root)
     if not _is_anything_there(Workspace(root), given.args.fps):
-        return 0
+        return 0  # at once: nothing heavy is imported
     from motion_stage.run import MotionOptions, measure_motion
     from motion_stage.settings import MotionSettings
 
@@ -81,6 +82,12 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
         run_flags = {name: getattr(given.args, name) for name in ("overwrite", "keep_going", "follow_links", "quiet")}
         options = MotionOptions(Workspace(root), settings, step, differing=given.differing, **run_flags)
         return measure_motion(options)
+
+
+def _is_anything_there(workspace: Workspace, fps: float) -> bool:
+    """Whether there are poses of a video, or photos may be a sequence, or an earlier run's report is to be cleared."""
+    poses = workspace.path(workspace.output) / "poses"
+    return fps > 0 or workspace.report_path(STAGE).is_file() or next(poses.rglob("*.jsonl"), None) is not None
 
 
 def parser(command: str = "") -> FlagParser:

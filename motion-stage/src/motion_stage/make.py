@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -24,7 +24,7 @@ from motion_stage.tables import KEYPOINT_COLUMNS, RAW_TABLE, TABLES, Table, Tabl
 from motion_stage.track_file import FILE as TRACKS
 from motion_stage.track_file import TrackFile, follow, loaded, tracking_options
 from pose_contract.errors import ImageError
-from pose_contract.storage import parse_record, read_record, record_bytes, remove_file, write_bytes, write_record
+from pose_contract.storage import parse_record, read_record, record_bytes, remove_file, write_record
 from pose_contract.workspace import Workspace
 
 Step = Literal["track", "smooth", "measure"]
@@ -63,39 +63,45 @@ class Maker:
             raise ImageError("has no frame", "take another file: this one may be cut off or damaged")
         require_points(self._settings.speed_points, about.skeleton, "speed_of")
         before = read_record(self._folder / REPORT, MotionReport)
-        data, edited = self._tracks(about, before, anew=overwrite or step == "track")
-        tracks = parse_record(data, TrackFile)
-        if tracks is None:
-            raise ImageError(f"has a {TRACKS} that is none", f"correct it, or delete {self._folder / TRACKS}")
+        tracks = self._tracks(about, anew=overwrite or step == "track")
         made_by = MotionMadeBy(
             stage=STAGE,
             results=facts().results,
             options=self._settings.options,
             poses_sha256=about.sha256,
-            tracks_sha256=hashlib.sha256(data).hexdigest(),
+            tracks_sha256=hashlib.sha256(record_bytes(tracks)).hexdigest(),
         )
         chosen = sum(entry.chosen for entry in tracks.tracks)
-        kept = f"has a corrected {TRACKS}, which is kept" if edited else ""
+        kept = f"has a corrected {TRACKS}, which is kept" if tracks.is_edited else ""
         if before and before.made_by == made_by and step is None and not overwrite and self._is_there(before):
             return Made(False, chosen, kept)
         only_measure = step == "measure" and before is not None and _same_but_measuring(before.made_by, made_by)
         self._write(about, tracks, made_by, "measure" if only_measure and self._is_there(before) else "track")
         return Made(True, chosen, "; ".join(filter(None, (kept, _note(about, tracks)))))
 
-    def _tracks(self, about: SourceFacts, before: MotionReport | None, anew: bool) -> tuple[bytes, bool]:
-        """The bytes of tracks.json, made if need be; and whether a person has corrected them."""
+    def _tracks(self, about: SourceFacts, anew: bool) -> TrackFile:
+        """tracks.json as it is there, or made if need be; what a person has corrected is kept.
+
+        Raises:
+            ImageError: it is none, or was corrected and does not fit the poses any more.
+        """
         path = self._folder / TRACKS
         data = path.read_bytes() if path.is_file() else None
-        edited = bool(data and before and hashlib.sha256(data).hexdigest() != before.made_by.tracks_sha256)
         there = parse_record(data, TrackFile) if data else None
-        fits = there and (there.poses_sha256, there.options) == (about.sha256, tracking_options(self._settings))
-        if data and (edited or (fits and not anew)):
-            return data, edited
-        data = record_bytes(follow(self._source, about, self._settings))
+        if data and there is None:
+            raise ImageError(f"has a {TRACKS} that is none", f"correct it, or delete {path} to have it made anew")
+        fits = there is not None and there.poses_sha256 == about.sha256
+        if there is not None and there.is_edited:
+            if not fits:
+                raise ImageError(f"has a corrected {TRACKS} that was made of other poses", f"delete {path} and run again")
+            return there
+        if there is not None and fits and not anew and there.options == tracking_options(self._settings):
+            return there
+        made = follow(self._source, about, self._settings)
         remove_file(self._folder / REPORT)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, data)
-        return data, False
+        write_record(path, made)
+        return made
 
     def _is_there(self, report: MotionReport | None) -> bool:
         return report is not None and all((self._folder / file).is_file() for file in report.files)
@@ -130,14 +136,14 @@ class Maker:
         points = [point for table in TABLES for point in table.points(context)]
         return motion_of(track, self._settings, self._scale, points)
 
-    def _write_opensim(self, motion: Motion, about: SourceFacts) -> Iterator[str]:
+    def _write_opensim(self, motion: Motion, about: SourceFacts) -> tuple[str, ...]:
         names = (f"track-{motion.track.id}.trc", f"track-{motion.track.id}.mot")
         for name, lines in zip(names, (trc_lines(motion, names[0], about.height), mot_lines(motion, names[1])), strict=True):
             with PartFile(self._folder / name) as part:
                 for line in lines:
                     part.write_line(line)
                 part.keep()
-            yield name
+        return names
 
     def _remove_others(self, files: Sequence[str]) -> None:
         """Files of people whom there are no more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -18,8 +19,10 @@ from motion_stage.tracks import Followed, Tracker
 from pose_contract.errors import ImageError
 from pose_contract.records import Coordinate, Record, Score, Sha256
 from pose_contract.skeletons import Skeleton
+from pose_contract.storage import record_bytes
 
 FILE = "tracks.json"
+UNSEALED = "0" * 64
 BYTES_AT_ONCE = 100_000_000  # of people's arrays; an hour of one person at 60 frames a second is 80 MB
 
 
@@ -51,7 +54,7 @@ class TrackEntry(Record):
 
 
 class TrackFile(Record):
-    """All who were followed in one video."""
+    """All who were followed in one video. A person may correct it: join two people's frames, choose others."""
 
     schema_version: Literal[1] = 1
     image: str
@@ -60,6 +63,19 @@ class TrackFile(Record):
     poses_sha256: Sha256
     options: dict[str, JsonValue]
     tracks: tuple[TrackEntry, ...]
+    seal: Sha256 = UNSEALED
+
+    def sealed(self) -> TrackFile:
+        """With its seal, which a person's edit breaks."""
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a person has changed it."""
+        return self.seal != self._digest()
+
+    def _digest(self) -> str:
+        return hashlib.sha256(record_bytes(self.model_copy(update={"seal": UNSEALED}))).hexdigest()
 
 
 def tracking_options(settings: MotionSettings) -> dict[str, JsonValue]:
@@ -85,7 +101,7 @@ def follow(source: Source, facts: SourceFacts, settings: MotionSettings) -> Trac
         poses_sha256=facts.sha256,
         options=tracking_options(settings),
         tracks=tuple(_entry(one, one.id in chosen) for one in everybody),
-    )
+    ).sealed()
 
 
 def _entry(one: Followed, chosen: bool) -> TrackEntry:

@@ -38,7 +38,7 @@ class StageFacts(Record):
         drawing: raised by hand when final pictures are drawn differently.
         writes: fields of `Workspace` that name the folders it writes.
         settings: the sections of pose.toml that it reads; their keys are flags of its command.
-        status: what is counted.
+        status: what is counted; nothing of a stage that works on no single pictures.
         version: of the installed package.
     """
 
@@ -49,7 +49,7 @@ class StageFacts(Record):
     drawing: int = Field(default=1, ge=1)
     writes: tuple[str, ...]
     settings: tuple[str, ...] = ()
-    status: StatusFacts
+    status: StatusFacts | None = None
     version: str
 
     def text_of(self, file: str) -> str:

@@ -11,7 +11,7 @@ from pose_contract.storage import read_annot, read_poses, read_report
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
 from stage_kit.runs.listing import list_images
-from stage_kit.stages import installed_stages
+from stage_kit.stages import StatusFacts, installed_stages
 
 SHOWN = 20
 
@@ -37,18 +37,23 @@ def found_lines(workspace: Workspace, names: Iterable[str] | None = None, shown:
 
 def _found(workspace: Workspace, name: str) -> str:
     """Of the last stage that has a record of the photo."""
-    for stage in reversed(installed_stages()):
-        poses = stage.status.record == "poses"
+    for status in _statuses():
+        poses = status.record == "poses"
         record: ImagePoses | ImageAnnot | None = (
             read_poses(workspace.path(workspace.poses_file(name)))
             if poses
             else read_annot(workspace.path(workspace.annot_file(name)))
         )
         if record is not None:
-            final = stage.status.picture == "final"
+            final = status.picture == "final"
             picture = workspace.final_file(name) if final else workspace.inspect_file(name)
             return f"{_people(record)} -> {workspace.path(picture)}"
     return "not done yet"
+
+
+def _statuses() -> list[StatusFacts]:
+    """Of the installed stages that work on single pictures, the last one first."""
+    return [stage.status for stage in reversed(installed_stages()) if stage.status]
 
 
 def _people(record: ImagePoses | ImageAnnot) -> str:
@@ -62,7 +67,7 @@ def _people(record: ImagePoses | ImageAnnot) -> str:
 
 def where_to_look(workspace: Workspace) -> str:
     """The folders with pictures, the last stage's first, and the table."""
-    folders = dict.fromkeys(getattr(workspace, stage.status.picture) for stage in reversed(installed_stages()))
+    folders = dict.fromkeys(getattr(workspace, status.picture) for status in _statuses())
     places = [f"pictures: {', '.join(str(workspace.path(folder)) for folder in folders)}"]
     if workspace.keypoints_csv.is_file():
         places.append(f"keypoints: {workspace.keypoints_csv}")

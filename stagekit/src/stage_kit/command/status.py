@@ -29,14 +29,14 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     are the files in images/ that are no pictures.
     """
     seen = SeenFiles(workspace)
-    return {stage.name: _tally(workspace, seen, stage) for stage in installed_stages()}
+    return {stage.name: _tally(workspace, seen, stage) for stage in installed_stages() if stage.status}
 
 
 def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[str]:
     report = read_report(workspace.report_path(stage.name))
     failed = {failure.file for failure in report.failures} if report else set()
     counts: Counter[str] = Counter()
-    if stage.status.of == "images":
+    if stage.status is not None and stage.status.of == "images":
         listing = _listing(workspace)
         images = _annotated(workspace, seen, listing)
         counts.update({"passed over": len(listing.ignored)} if listing.ignored else {})
