@@ -113,7 +113,8 @@ def _decided(votes: Floats, t_seconds: Floats) -> NDArray[np.int8]:
         return np.zeros(len(votes), dtype=np.int8)
     latest = np.maximum.accumulate(np.where(clear, at, -1))
     latest[latest < 0] = np.argmax(clear)
-    return np.sign(mean[latest]).astype(np.int8)
+    sides: NDArray[np.int8] = np.sign(mean[latest]).astype(np.int8)
+    return sides
 
 
 def _way(track: Track) -> int:

@@ -115,18 +115,21 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
         group.add_argument(f"--{flag}", choices=choices, default=choices[0], help=f"{text} (default: {choices[0]})")
     for flag, (default, text) in NUMBERS.items():
         group.add_argument(f"--{flag}", type=float, default=default, metavar="N", help=f"{text} (default: {default:g})")
-    group.add_argument("--hits", type=int, default=3, metavar="N", help="frames to be seen in to get an id (default: 3)")
+    group.add_argument(
+        "--hits", type=int, default=3, metavar="N", help="frames to be seen in to get an id (default: 3)"
+    )
     for flag, text in (
         ("predict", "expect people where their speed leads"),
         ("seed_compat", "median and speeds as the article's code had them"),
     ):
         group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"{text} (default: 0)")
     group.add_argument(
-        "--speed_of", default="hand,mid_hip", metavar="POINTS", help="keypoints, hand, mid_hip … (default: hand,mid_hip)"
+        "--speed_of",
+        default="hand,mid_hip",
+        metavar="POINTS",
+        help="keypoints, hand, mid_hip … (default: hand,mid_hip)",
     )
-    group.add_argument(
-        "--scale", default="", metavar="WHAT", help="height:1.80, segment:X1,Y1,X2,Y2=METRES, or a calibration file"
-    )
+    group.add_argument("--scale", metavar="WHAT", help="height:1.80, segment:X1,Y1,X2,Y2=METRES, or a calibration file")
 
 
 if __name__ == "__main__":

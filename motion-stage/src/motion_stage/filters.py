@@ -7,13 +7,19 @@ from collections.abc import Callable
 import numpy as np
 
 from motion_stage.gaps import filled, segments
-from motion_stage.outliers import hampel_outliers, median_filter, residual_outliers
-from motion_stage.sequence import Floats, State, Track, median_dt
+from motion_stage.outliers import Mask, hampel_outliers, median_filter, residual_outliers
+from motion_stage.sequence import Floats, State, Track, median_dt, present
 from motion_stage.settings import POLYNOMIAL, MotionSettings
-from motion_stage.smoothers import BUTTERWORTH_PAD, butterworth, one_euro, require_cutoff, savitzky_golay, window_samples
+from motion_stage.smoothers import (
+    BUTTERWORTH_PAD,
+    butterworth,
+    one_euro,
+    require_cutoff,
+    savitzky_golay,
+    window_samples,
+)
 
-OUTLIERS = {"residual": residual_outliers, "hampel": hampel_outliers}
-HAS_A_PLACE = (State.MEASURED, State.INTERPOLATED)
+OUTLIERS: dict[str, Callable[[Floats], Mask]] = {"residual": residual_outliers, "hampel": hampel_outliers}
 
 
 def cleaned(track: Track, settings: MotionSettings, in_place: bool = False) -> Track:
@@ -26,7 +32,9 @@ def cleaned(track: Track, settings: MotionSettings, in_place: bool = False) -> T
 
     Every sample that is NaN then keeps in its state why.
     """
-    points, states = (track.keypoints_xy, track.states) if in_place else (track.keypoints_xy.copy(), track.states.copy())
+    points, states = (
+        (track.keypoints_xy, track.states) if in_place else (track.keypoints_xy.copy(), track.states.copy())
+    )
     for joint in range(points.shape[1]):
         path, state = points[:, joint].copy(), states[:, joint]
         path[state != State.MEASURED] = np.nan
@@ -59,7 +67,7 @@ def smoothed(track: Track, settings: MotionSettings, in_place: bool = False) -> 
     short = 0
     for joint in range(points.shape[1]):
         path = points[:, joint]
-        for segment in segments(np.isfinite(path).all(axis=1), track.t_seconds, settings.longest_gap):
+        for segment in segments(present(path), track.t_seconds, settings.longest_gap):
             if segment.stop - segment.start < least:
                 short += 1
             else:

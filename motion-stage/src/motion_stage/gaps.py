@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
 
-from motion_stage.sequence import Floats, median_dt
+from motion_stage.sequence import Floats, median_dt, present
 
 Mask = NDArray[np.bool_]
 LONGEST_GAP_SECONDS = 0.2
@@ -50,10 +52,10 @@ def filled(
     Returns:
         [T, K] and [T]: which samples were filled.
     """
-    valid = np.isfinite(points).all(axis=1)
+    valid = present(points)
     result, chosen = points.copy(), np.zeros(len(points), dtype=bool)
     rows = np.flatnonzero(valid)
-    for before, after in zip(rows[:-1], rows[1:], strict=True) if len(rows) > 1 else ():
+    for before, after in itertools.pairwise(rows):
         if after - before > 1 and t_seconds[after] - t_seconds[before] <= longest_gap + ROUNDING_SECONDS:
             chosen[before + 1 : after] = _well_held(t_seconds, valid, (int(before), int(after)), longest_gap)
     if not chosen.any():
@@ -72,4 +74,4 @@ def _well_held(t_seconds: Floats, valid: Mask, gap: tuple[int, int], longest_gap
     near = longest_gap + ROUNDING_SECONDS
     start = min(int(np.searchsorted(t_seconds, t_seconds[before] - near)), max(before - WITHIN_SAMPLES + 1, 0))
     end = max(int(np.searchsorted(t_seconds, t_seconds[after] + near, "right")), after + WITHIN_SAMPLES)
-    return min(valid[start : before + 1].sum(), valid[after:end].sum()) >= LEAST_BESIDE
+    return bool(min(valid[start : before + 1].sum(), valid[after:end].sum()) >= LEAST_BESIDE)

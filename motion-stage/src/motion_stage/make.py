@@ -93,7 +93,9 @@ class Maker:
         fits = there is not None and there.poses_sha256 == about.sha256
         if there is not None and there.is_edited:
             if not fits:
-                raise ImageError(f"has a corrected {TRACKS} that was made of other poses", f"delete {path} and run again")
+                raise ImageError(
+                    f"has a corrected {TRACKS} that was made of other poses", f"delete {path} and run again"
+                )
             return there
         if there is not None and fits and not anew and there.options == tracking_options(self._settings):
             return there
@@ -127,7 +129,19 @@ class Maker:
                 if part is not None:
                     part.keep()
         self._remove_others(files)
-        write_record(self._folder / REPORT, self._report(about, tracks, people, files, made_by))
+        report = MotionReport(
+            image=about.image,
+            frames=tracks.frames,
+            duration_seconds=tracks.duration_seconds,
+            flags=about.flags,
+            people=len(tracks.tracks),
+            chosen=tuple(people),
+            scale=self._settings.scale or "",
+            warnings=warnings_of(people, about.flags, self._scale is not None),
+            files=tuple(files),
+            made_by=made_by,
+        )
+        write_record(self._folder / REPORT, report)
 
     def _motion(self, track: Track, raw: PartFile | None, context: TableContext) -> Motion:
         if raw is not None:
@@ -138,7 +152,9 @@ class Maker:
 
     def _write_opensim(self, motion: Motion, about: SourceFacts) -> tuple[str, ...]:
         names = (f"track-{motion.track.id}.trc", f"track-{motion.track.id}.mot")
-        for name, lines in zip(names, (trc_lines(motion, names[0], about.height), mot_lines(motion, names[1])), strict=True):
+        for name, lines in zip(
+            names, (trc_lines(motion, names[0], about.height), mot_lines(motion, names[1])), strict=True
+        ):
             with PartFile(self._folder / name) as part:
                 for line in lines:
                     part.write_line(line)
@@ -151,22 +167,6 @@ class Maker:
             if path.name not in files and path.suffix in {".trc", ".mot"}:
                 remove_file(path)
 
-    def _report(
-        self, about: SourceFacts, tracks: TrackFile, people: Sequence[PersonReport], files: Sequence[str], made_by: MotionMadeBy
-    ) -> MotionReport:
-        return MotionReport(
-            image=about.image,
-            frames=tracks.frames,
-            duration_seconds=tracks.duration_seconds,
-            flags=about.flags,
-            people=len(tracks.tracks),
-            chosen=tuple(people),
-            scale=self._settings.scale,
-            warnings=warnings_of(people, about.flags, self._scale is not None),
-            files=tuple(files),
-            made_by=made_by,
-        )
-
 
 def _write_rows(opened: Sequence[tuple[Table, PartFile]], motion: Motion, context: TableContext) -> None:
     for table, part in opened:
@@ -176,7 +176,7 @@ def _write_rows(opened: Sequence[tuple[Table, PartFile]], motion: Motion, contex
 
 def _same_but_measuring(one: MotionMadeBy, other: MotionMadeBy) -> bool:
     first, second = (
-        made_by.model_copy(update={"options": {key: made_by.options[key] for key in made_by.options if key not in OF_MEASURING}})
+        made_by.model_copy(update={"options": {**made_by.options, **dict.fromkeys(OF_MEASURING)}})
         for made_by in (one, other)
     )
     return first == second

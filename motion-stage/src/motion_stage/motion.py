@@ -66,14 +66,17 @@ class Motion:
         track, window = self.track, self.settings.window if window_seconds is None else window_seconds
         if not self.dt > 0:
             return np.full((len(track.frames), 2), np.nan)
-        return velocities(track.t_seconds, self.paths[point], self.samples(window), POLYNOMIAL, self.settings.longest_gap)
+        return velocities(
+            track.t_seconds, self.paths[point], self.samples(window), POLYNOMIAL, self.settings.longest_gap
+        )
 
     def state_of(self, point: str) -> NDArray[np.uint8]:
         """[T]: a named point's state; of one that is made of two keypoints, that of the less certain one."""
         names = self.hand if point == "hand" else parts_of(self.track, point)
         states = np.array([self.track.state_of(name) for name in names])
         less_certain = np.argmax(DOUBT[states], axis=0)
-        return states[less_certain, np.arange(states.shape[1])]
+        chosen: NDArray[np.uint8] = states[less_certain, np.arange(states.shape[1])]
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def still_speed(settings: MotionSettings, dt: float) -> float:
     still = Track(
         id=1,
         frames=np.arange(STILL_SAMPLES),
-        t_seconds=dt * np.arange(STILL_SAMPLES),
+        t_seconds=np.arange(STILL_SAMPLES, dtype=np.float64) * dt,
         keypoints_xy=noise,
         scores=nothing.astype(np.float32),
         states=nothing.astype(np.uint8),

@@ -33,7 +33,7 @@ def trc_lines(motion: Motion, name: str, height_px: int) -> Iterator[str]:
 
 
 def mot_lines(motion: Motion, name: str) -> Iterator[str]:
-    """The lines of a .mot: the angles of angles.csv in degrees; what is missing is `nan`, as a .mot has no empty cells."""
+    """The lines of a .mot: the angles of angles.csv in degrees; what is missing is `nan`: a .mot has no empty cells."""
     track = motion.track
     joints, limbs = angle_names(track.skeleton)
     columns = ["time", *(f"{joint}{kind}" for joint in joints for kind in ("", "_signed")), *limbs]

@@ -85,7 +85,8 @@ def hampel_outliers(series: Floats, half: int = 3, n_sigma: float = 3.0, least_p
         spread = TO_SIGMA * np.nanmedian(np.abs(windows - middle[..., None]), axis=-1)
     enough = np.isfinite(windows).sum(axis=-1) >= LEAST_VALID
     far = np.abs(columns - middle) > n_sigma * np.maximum(spread, least_px)
-    return np.any(far & enough, axis=1)
+    wrong: Mask = np.any(far & enough, axis=1)
+    return wrong
 
 
 def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LEAST_SIGMA_PX) -> Mask:
@@ -104,7 +105,8 @@ def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LE
     if not valid.any():
         return np.zeros(len(columns), dtype=bool)
     sigma = np.maximum(TO_SIGMA * np.nanmedian(residual[:, valid], axis=0), least_px)
-    return np.any(residual[:, valid] > n_sigma * sigma, axis=1)
+    wrong: Mask = np.any(residual[:, valid] > n_sigma * sigma, axis=1)
+    return wrong
 
 
 def _as_columns(series: Floats) -> tuple[Floats, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -53,8 +54,6 @@ class PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            try:
+            with contextlib.suppress(OSError):  # what it still held finds no room: the first error is the one to tell
                 self._file.close()
-            except OSError:  # what it still held finds no room: the first error is the one to tell
-                pass
         self._temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""report.json of one sequence: what its files were made of, and what a reader of the numbers must know. The done-mark."""
+"""report.json of one sequence: what its files were made of, and what a reader must know. The done-mark."""
 
 from __future__ import annotations
 

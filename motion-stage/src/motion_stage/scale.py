@@ -39,7 +39,7 @@ class Scale:
         return metres_per_px(track, self.height_metres)
 
 
-def read_scale(text: str, root: Path) -> Scale | None:
+def read_scale(text: str | None, root: Path) -> Scale | None:
     """The scale that a flag means; None without one.
 
     Args:
@@ -118,7 +118,9 @@ def _lengths_px(track: Track) -> Floats:
     legs = np.where(seen, both, 0.0).sum(axis=0) / np.where(seen.any(axis=0), seen.sum(axis=0), np.nan)
     head = "head_top" if "head_top" in track.skeleton.keypoints else "nose"
     shoulders = path_of(track, "mid_shoulder")
-    return legs + _distance(path_of(track, "mid_hip"), shoulders) + _distance(shoulders, path_of(track, head))
+    trunk = _distance(path_of(track, "mid_hip"), shoulders)
+    lengths: Floats = legs + trunk + _distance(shoulders, path_of(track, head))
+    return lengths
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

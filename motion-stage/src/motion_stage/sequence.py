@@ -76,16 +76,23 @@ class Track:
         columns = [self.point(name) for name in names if name in self.skeleton.keypoints]
         if not columns:
             return np.full((len(self.frames), 2), np.nan)
-        return np.mean(columns, axis=0, dtype=np.float64)
+        middle: Floats = np.mean(columns, axis=0, dtype=np.float64)
+        return middle
 
     def part(self, rows: slice) -> Track:
         """Some rows of it, not copied."""
-        arrays = {name: getattr(self, name)[rows] for name in ("frames", "t_seconds", "keypoints_xy", "scores", "states")}
-        return replace(self, **arrays)
+        arrays = ("frames", "t_seconds", "keypoints_xy", "scores", "states")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 
     def with_points(self, keypoints_xy: Floats, states: States) -> Track:
         """The same person with other places: after a filter."""
         return replace(self, keypoints_xy=keypoints_xy, states=states)
+
+
+def present(path: Floats) -> NDArray[np.bool_]:
+    """[T]: where a path [T, K] has a place."""
+    there: NDArray[np.bool_] = np.all(np.isfinite(path), axis=1)
+    return there
 
 
 def median_dt(t_seconds: Floats) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pydantic import JsonValue
+
 from motion_stage import STAGE
 from motion_stage.tracks import Mode, TrackRules
 from stage_kit.command.run_options import require
@@ -39,7 +41,7 @@ class MotionSettings:
     speed: Speed = "derivative"
     speed_of: str = "hand,mid_hip"
     seed_compat: int = 0
-    scale: str = ""
+    scale: str | None = None
     facing: Literal["auto", "left", "right"] = "auto"
     fps: float = 0.0
     slowmo: float = 1.0
@@ -77,7 +79,7 @@ class MotionSettings:
         return tuple(dict.fromkeys(name.strip() for name in self.speed_of.split(",") if name.strip()))
 
     @property
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, JsonValue]:
         """All of them, as `made_by` holds them."""
         return asdict(self)
 

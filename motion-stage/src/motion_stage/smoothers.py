@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.interpolate import PchipInterpolator
-from scipy.signal import butter, savgol_coeffs, savgol_filter, sosfiltfilt
+from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
+from scipy.signal import butter, savgol_coeffs, savgol_filter, sosfiltfilt  # type: ignore[import-untyped]
 
 from motion_stage.sequence import Floats, median_dt
 from pose_contract.errors import UsageError
@@ -85,9 +85,9 @@ def savitzky_golay_gain(samples: int, order: int, dt: float) -> float:
 def require_cutoff(cutoff_hz: float, rate_hz: float) -> None:
     """Refuses a cut-off that so few frames a second cannot hold. Raises UsageError."""
     if not 0 < cutoff_hz < HIGHEST_CUTOFF * rate_hz:
-        highest = HIGHEST_CUTOFF * rate_hz
+        expected = f"over 0 and under {HIGHEST_CUTOFF * rate_hz:.4g}, 0.45 of the frame rate"
         raise UsageError(
-            f"--cutoff_hz: expected over 0 and under {highest:.4g}, 0.45 of the frame rate {rate_hz:.4g}, got {cutoff_hz}",
+            f"--cutoff_hz: expected {expected} {rate_hz:.4g}, got {cutoff_hz}",
             "take a lower cut-off, or --filter savgol",
         )
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from motion_stage.gaps import segments
-from motion_stage.sequence import Floats
+from motion_stage.sequence import Floats, present
 from motion_stage.smoothers import savitzky_golay
 
 WINDOW_STEPS = 5
@@ -59,9 +59,8 @@ def window_speeds(
 def published_speeds(path: Floats, steps: int = WINDOW_STEPS) -> Floats:
     """The article's code: n steps are divided by the number of their n + 1 points, and the first speed is 0."""
     lengths = step_lengths(path)
-    return np.array(
-        [0.0 if at == 0 else lengths[max(at - steps + 1, 1) : at + 1].sum() / (min(steps, at) + 1) for at in range(len(path))]
-    )
+    windows = (lengths[max(at - steps + 1, 1) : at + 1] for at in range(len(path)))
+    return np.array([window.sum() / (len(window) + 1) for window in windows])
 
 
 def velocities(t_seconds: Floats, path: Floats, samples: int, order: int = 3, longest_gap: float = 0.2) -> Floats:
@@ -75,7 +74,7 @@ def velocities(t_seconds: Floats, path: Floats, samples: int, order: int = 3, lo
         longest_gap: seconds; a longer step in time parts two segments.
     """
     result = np.full(path.shape, np.nan)
-    for segment in segments(np.isfinite(path).all(axis=1), t_seconds, longest_gap):
+    for segment in segments(present(path), t_seconds, longest_gap):
         if segment.stop - segment.start >= samples:
             result[segment] = savitzky_golay(t_seconds[segment], path[segment], samples, order, 1)
     return result

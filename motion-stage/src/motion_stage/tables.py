@@ -128,7 +128,9 @@ def _speed_rows(motion: Motion, context: TableContext) -> Iterator[str]:
 def angle_names(skeleton: Skeleton) -> tuple[list[str], list[str]]:
     """The joints and the limbs whose angles this skeleton has."""
     joints = [name for name, points in JOINTS.items() if set(points) <= set(skeleton.keypoints)]
-    return joints, [name for name, points in SEGMENTS.items() if name == "trunk" or set(points) <= set(skeleton.keypoints)]
+    return joints, [
+        name for name, points in SEGMENTS.items() if name == "trunk" or set(points) <= set(skeleton.keypoints)
+    ]
 
 
 def _angle_columns(context: TableContext) -> list[str]:

@@ -80,7 +80,7 @@ class TrackFile(Record):
 
 def tracking_options(settings: MotionSettings) -> dict[str, JsonValue]:
     """The settings on which tracks.json depends."""
-    return {name: value for name, value in settings.options.items() if name in OF_TRACKING}  # type: ignore[misc]
+    return {name: value for name, value in settings.options.items() if name in OF_TRACKING}
 
 
 def follow(source: Source, facts: SourceFacts, settings: MotionSettings) -> TrackFile:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from motion_stage.anchors import Seen, iou, keypoint_torsos, least_torsos
 from motion_stage.sequence import Floats
@@ -134,7 +134,7 @@ class Tracker:
             if not one.id and one.hits >= self._hits:
                 self._ids += 1
                 one.id = self._ids
-        self._live.sort(key=lambda one: (one.id or self._ids + 1))
+        self._live.sort(key=lambda one: one.id or self._ids + 1)
 
     def finish(self) -> list[Followed]:
         """All who have an id, by id."""
@@ -175,4 +175,6 @@ def assigned(costs: Floats) -> list[tuple[int, int]]:
         return []
     order = np.multiply.outer(np.arange(costs.shape[0]), np.arange(costs.shape[1]))
     rows, columns = linear_sum_assignment(costs - FIRST_COME * order)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if costs[row, column] < FORBIDDEN]
+    return [
+        (int(row), int(column)) for row, column in zip(rows, columns, strict=True) if costs[row, column] < FORBIDDEN
+    ]
