@@ -137,9 +137,10 @@ def speeds_of(motion: Motion, point: str) -> Speeds:
         speed = np.linalg.norm(velocity, axis=1)
         gain = savitzky_golay_gain(motion.samples(settings.window), POLYNOMIAL, dt) if dt > 0 else math.nan
         return Speeds(speed * dt, speed, velocity, floor_of_velocity(jitter, gain))
+        parts = len(motion.hand if point == "hand" else parts_of(track, point))
     per_frame, per_second = _window_form(track.t_seconds, path_of_smooth(motion, point), settings)
     nothing = np.full((len(track.frames), 2), np.nan)
-    return Speeds(per_frame, per_second, nothing, jitter * still_speed(settings, dt))
+    return Speeds(per_frame, per_second, nothing, jitter * still_speed(settings, dt, parts))
 
 
 def path_of_smooth(motion: Motion, point: str) -> Floats:
@@ -154,15 +155,21 @@ def _window_form(t_seconds: Floats, path: Floats, settings: MotionSettings) -> t
     return window_speeds(t_seconds, path)
 
 
-def still_speed(settings: MotionSettings, dt: float) -> float:
-    """Pixels per second that a point shows in a window form which only jitters by one pixel: found by trying.
+def still_speed(settings: MotionSettings, dt: float, parts: int = 1) -> float:
+        """Pixels per second that a point shows in a window form which only jitters by one pixel: found by trying.
+
+    Args:
+        settings: the filters and the form.
+        dt: between frames.
+        parts: how many keypoints the point is the middle of.
+
 
     Filters before it lower the jitter, each in its own way, so that a formula for each would be needed otherwise.
     """
     if not dt > 0:
         return math.nan
-    noise = np.random.default_rng(STILL_SEED).standard_normal((STILL_SAMPLES, 1, 2))
-    nothing = np.zeros((STILL_SAMPLES, 1))
+    noise = np.random.default_rng(STILL_SEED).standard_normal((STILL_SAMPLES, parts, 2)) * math.sqrt(parts)
+    nothing = np.zeros((STILL_SAMPLES, parts))
     still = Track(
         id=1,
         frames=np.arange(STILL_SAMPLES),
@@ -170,9 +177,9 @@ def still_speed(settings: MotionSettings, dt: float) -> float:
         keypoints_xy=noise,
         scores=nothing.astype(np.float32),
         states=nothing.astype(np.uint8),
-        skeleton=Skeleton("point", ("point",), (), ()),
+        skeleton=Skeleton("points", tuple(map(str, range(parts))), (), ()),
         torso_px=100.0,
     )
     smooth, _ = smoothed(cleaned(still, settings), settings)
-    _, per_second = _window_form(still.t_seconds, smooth.keypoints_xy[:, 0], settings)
+    _, per_second = _window_form(still.t_seconds, smooth.keypoints_xy.mean(axis=1), settings)
     return float(np.nanmean(per_second[1:]))

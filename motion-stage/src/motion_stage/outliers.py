@@ -77,6 +77,8 @@ def hampel_outliers(series: Floats, half: int = 3, n_sigma: float = 3.0, least_p
         least_px: the least spread, so that a spike on a constant is found too.
     """
     columns, _ = _as_columns(series)
+    if not len(columns):
+        return np.zeros(0, dtype=bool)
     padded = np.pad(columns, ((half, half), (0, 0)), constant_values=np.nan)
     windows = sliding_window_view(padded, 2 * half + 1, axis=0)
     with warnings.catch_warnings():

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_stage.outliers import median_filter
 from motion_stage.sequence import Floats
+
 from pose_contract.skeletons import Skeleton
 
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 SHORTER_THAN = 0.5  # of the distance without exchanging
 LEAST_TORSOS = 0.15  # that both must have jumped, so that jitter where both are close is no swap
 LEAST_PX = 3.0
+UNUSUAL = 2.5  # times the median step close by: legs that cross fast are no swap
+NEIGHBOURS = 7
 ACROSS_SECONDS = 0.2  # samples further apart are not compared
 LONGEST_SECONDS = 1.0  # of a swap that is put back: which of two longer stretches is right nobody can tell
 
@@ -37,7 +41,8 @@ def find_swaps(t_seconds: Floats, keypoints_xy: Floats, skeleton: Skeleton, tors
     """The swaps in one person's track, by limb and row.
 
     Two neighbouring samples count where exchanging left and right brings them closer by more than half, and both sides
-    have jumped.
+        have jumped unlike in the steps around.
+
 
     Args:
         t_seconds: [T].
@@ -63,7 +68,9 @@ def _of_limb(limb: str, t_seconds: Floats, both: Floats, least: float) -> list[S
     then, now = both[rows[:-1]], both[rows[1:]]
     straight = np.linalg.norm(now - then, axis=2)
     crossed = np.linalg.norm(now - then[:, ::-1], axis=2).sum(axis=1)
-    turned = (crossed < SHORTER_THAN * straight.sum(axis=1)) & (straight > least).all(axis=1)
+        jumped = straight > np.maximum(least, UNUSUAL * median_filter(straight, NEIGHBOURS))
+    turned = (crossed < SHORTER_THAN * straight.sum(axis=1)) & jumped.all(axis=1)
+
     turned &= np.diff(t_seconds[rows]) <= ACROSS_SECONDS
     return _paired(limb, rows[1:][turned], rows[:-1][turned], t_seconds)
 
