@@ -137,7 +137,7 @@ def speeds_of(motion: Motion, point: str) -> Speeds:
         speed = np.linalg.norm(velocity, axis=1)
         gain = savitzky_golay_gain(motion.samples(settings.window), POLYNOMIAL, dt) if dt > 0 else math.nan
         return Speeds(speed * dt, speed, velocity, floor_of_velocity(jitter, gain))
-        parts = len(motion.hand if point == "hand" else parts_of(track, point))
+    parts = len(motion.hand if point == "hand" else parts_of(track, point))
     per_frame, per_second = _window_form(track.t_seconds, path_of_smooth(motion, point), settings)
     nothing = np.full((len(track.frames), 2), np.nan)
     return Speeds(per_frame, per_second, nothing, jitter * still_speed(settings, dt, parts))
@@ -156,13 +156,12 @@ def _window_form(t_seconds: Floats, path: Floats, settings: MotionSettings) -> t
 
 
 def still_speed(settings: MotionSettings, dt: float, parts: int = 1) -> float:
-        """Pixels per second that a point shows in a window form which only jitters by one pixel: found by trying.
+    """Pixels per second that a point shows in a window form which only jitters by one pixel: found by trying.
 
     Args:
         settings: the filters and the form.
         dt: between frames.
         parts: how many keypoints the point is the middle of.
-
 
     Filters before it lower the jitter, each in its own way, so that a formula for each would be needed otherwise.
     """

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from motion_stage.outliers import median_filter
 from motion_stage.sequence import Floats
-
 from pose_contract.skeletons import Skeleton
 
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -41,8 +40,7 @@ def find_swaps(t_seconds: Floats, keypoints_xy: Floats, skeleton: Skeleton, tors
     """The swaps in one person's track, by limb and row.
 
     Two neighbouring samples count where exchanging left and right brings them closer by more than half, and both sides
-        have jumped unlike in the steps around.
-
+    have jumped unlike in the steps around.
 
     Args:
         t_seconds: [T].
@@ -68,9 +66,8 @@ def _of_limb(limb: str, t_seconds: Floats, both: Floats, least: float) -> list[S
     then, now = both[rows[:-1]], both[rows[1:]]
     straight = np.linalg.norm(now - then, axis=2)
     crossed = np.linalg.norm(now - then[:, ::-1], axis=2).sum(axis=1)
-        jumped = straight > np.maximum(least, UNUSUAL * median_filter(straight, NEIGHBOURS))
+    jumped = straight > np.maximum(least, UNUSUAL * median_filter(straight, NEIGHBOURS))
     turned = (crossed < SHORTER_THAN * straight.sum(axis=1)) & jumped.all(axis=1)
-
     turned &= np.diff(t_seconds[rows]) <= ACROSS_SECONDS
     return _paired(limb, rows[1:][turned], rows[:-1][turned], t_seconds)
 
