@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
 
-from motion_stage.sequence import Floats, median_dt, present
+from motion_stage.sequence import ROUNDING_SECONDS, Floats, median_dt, present
 
 Mask = NDArray[np.bool_]
 LONGEST_GAP_SECONDS = 0.2
 LEAST_BESIDE = 3  # measured samples on either side of a gap that is filled,
 WITHIN_SAMPLES = 5  # found within so many samples, or the longest gap's time, whichever is more
-ROUNDING_SECONDS = 1e-6  # of the records' times
 
 
 def segments(valid: Mask, t_seconds: Floats, longest_gap: float = LONGEST_GAP_SECONDS) -> list[slice]:

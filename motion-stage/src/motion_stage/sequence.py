@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pose_contract.skeletons import Skeleton
 
+ROUNDING_SECONDS = 2e-6  # between two times of a record, which are rounded to a microsecond
 Floats = NDArray[np.float64]
 States = NDArray[np.uint8]
 
@@ -96,5 +97,10 @@ def present(path: Floats) -> NDArray[np.bool_]:
 
 
 def median_dt(t_seconds: Floats) -> float:
-    """The median time between samples; NaN where there are fewer than two."""
-    return float(np.median(np.diff(t_seconds))) if len(t_seconds) > 1 else float("nan")
+    """The median time between samples, of even ones the mean; NaN where there are fewer than two."""
+    if len(t_seconds) < 2:
+        return float("nan")
+    steps = np.diff(t_seconds)
+    median = float(np.median(steps))
+    even = bool(np.abs(steps - median).max() <= ROUNDING_SECONDS)
+    return float(t_seconds[-1] - t_seconds[0]) / len(steps) if even else median

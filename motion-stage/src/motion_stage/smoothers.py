@@ -12,10 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
 from scipy.signal import butter, savgol_coeffs, savgol_filter, sosfiltfilt  # type: ignore[import-untyped]
 
-from motion_stage.sequence import Floats, median_dt
+from motion_stage.sequence import ROUNDING_SECONDS, Floats, median_dt
 from pose_contract.errors import UsageError
 
-EVEN_SECONDS = 2e-6  # the records' times are rounded to a microsecond
 NEARLY_EVEN = 0.1  # stamps in whole milliseconds: the Butterworth filter takes them as even
 AT_ONCE = 4096  # windows, so that an hour takes no more memory than a minute
 TWO_PASSES = (math.sqrt(2) - 1) ** 0.25  # a second-order filter run forward and backward lowers its own cut-off by this
@@ -42,7 +41,7 @@ def savitzky_golay(t_seconds: Floats, points: Floats, samples: int, order: int =
         derivative: 0, the value; 1, velocity per second; 2, acceleration.
     """
     dt = _mean_step(t_seconds)
-    if np.abs(np.diff(t_seconds) - dt).max() <= EVEN_SECONDS:
+    if np.abs(np.diff(t_seconds) - dt).max() <= ROUNDING_SECONDS:
         even: Floats = savgol_filter(points, samples, order, deriv=derivative, delta=dt, axis=0, mode="interp")
         return even
     return local_polynomials(t_seconds, points, samples, order, derivative)
