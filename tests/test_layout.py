@@ -307,10 +307,12 @@ def test_the_tests_are_collected_without_pytorch_too(folder: str) -> None:
     # Not by a None in sys.modules: scipy looks there whether it deals with torch's arrays.
     script = (
         "import sys, pytest\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, *_):\n"
-        f"        if name.split('.')[0] in {absent}: raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Without(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, *more):\n"
+        f"        return None if name.split('.')[0] in {absent} else super().find_spec(name, *more)\n"
+        "sys.meta_path = [Without if finder is PathFinder else finder for finder in sys.meta_path]\n"
         "sys.exit(pytest.main(['--collect-only', '-p', 'no:cacheprovider']))"
     )
     finished = run([sys.executable, "-c", script], cwd=REPO / folder)

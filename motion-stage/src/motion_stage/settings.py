@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from motion_stage import STAGE
 from motion_stage.tracks import Mode, TrackRules
-from stage_kit.command.run_options import require
+from stage_kit.command.refusals import require
 
 Despike = Literal["residual", "hampel", "none"]
 Filter = Literal["savgol", "median", "butterworth", "oneeuro", "none"]

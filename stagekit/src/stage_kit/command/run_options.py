@@ -6,9 +6,9 @@ import argparse
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
-from pose_contract.errors import UsageError
 from pose_contract.records import MadeBy
 from pose_contract.workspace import Workspace
+from stage_kit.command.refusals import require as require
 from stage_kit.networks.network import Network
 from stage_kit.networks.plan import NetworkPlan
 from stage_kit.pictures.limits import MAX_FILE_MB
@@ -71,9 +71,3 @@ def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
     names = {field.name for field in fields(RunOptions)} - apart
     flags = {name: getattr(args, name) for name in names}
     return flags | {"differing": differing}
-
-
-def require(holds: bool, flag: str, value: object, expected: str, command: str) -> None:
-    """Refuses the value of a flag unless `holds`. Raises UsageError."""
-    if not holds:
-        raise UsageError(f"--{flag}: expected {expected}, got {value}", f"see {command} --help")
