@@ -18,12 +18,16 @@ MOST_MB = 6000
 
 
 def picture(number: int, sources: list[bytes], rng: random.Random) -> bytes:
-    """Every third is an odd one as long as there are any, every ninth of the others is truncated, all others fuzzed."""
+    """Every third is an odd one, as long as there are any; the others are truncated, hardly touched, or fuzzed."""
     odd = list(ODD.values())
     if number % 3 == 0 and number // 3 < len(odd):
         return odd[number // 3]()
     data = sources[number % len(sources)]
-    return data[: rng.randrange(len(data))] if number % 9 == 1 else fuzzed(data, rng)
+    kind = rng.choice(("truncated", "touched", "touched", "fuzzed"))
+    if kind == "touched":  # few bytes, none of the header: most are read
+        at = rng.randrange(len(data) // 2, len(data) - 8)
+        return data[:at] + rng.randbytes(rng.randint(1, 3)) + data[at + 3 :]
+    return data[: rng.randrange(len(data))] if kind == "truncated" else fuzzed(data, rng)
 
 
 class PictureRuns:
