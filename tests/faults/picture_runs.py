@@ -26,7 +26,7 @@ def picture(number: int, sources: list[bytes], rng: random.Random) -> bytes:
     kind = rng.choice(("truncated", "touched", "touched", "fuzzed"))
     if kind == "touched":  # few bytes, none of the header: most are read
         at = rng.randrange(len(data) // 2, len(data) - 8)
-        return data[:at] + rng.randbytes(rng.randint(1, 3)) + data[at + 3 :]
+        return data[:at] + rng.randbytes(2) + data[at + 2 :]
     return data[: rng.randrange(len(data))] if kind == "truncated" else fuzzed(data, rng)
 
 
