@@ -1,4 +1,4 @@
-"""Workspaces whose records have been edited by chance, through both stages: nothing lost, the others done."""
+"""Edited records, reports and memories through both stages: nothing lost, the others done."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from edited_records import edited, is_kept
+from spoilt_files import mutated
 from trial import STAGES, complaints, done_workspace, run_stage, strays, unharmed
 
 from pose_contract.records import ImageAnnot, ImagePoses
@@ -14,6 +15,7 @@ from pose_contract.storage import read_report
 from pose_contract.workspace import Workspace
 
 PHOTOS = 40
+MEMORY_WORDS = [b"\x00", b"\xff", b"9" * 5000, b"[" * 60_000, b'{"a":' * 5000, b"NaN", b"-1", b'"\\ud800"', b"null"]
 KINDS = (("annots", ImageAnnot), ("output/poses", ImagePoses))
 
 
@@ -33,6 +35,8 @@ class RecordRuns:
         written = {path: edited(path.read_bytes(), self._rng) for path in paths}
         for path, data in written.items():
             path.write_bytes(data)
+        for path in (*(root / "reports").glob("*.json"), *(root / "reports").glob(".*.json")):
+            path.write_bytes(mutated(path.read_bytes(), self._rng, MEMORY_WORDS))
         shutil.copy(root / "images/p07.jpg", root / "images/new.jpg")
         with unharmed(root / "images") as wrong:
             for stage in STAGES:
