@@ -23,7 +23,7 @@ SIGNALS = {  # what is sent, with the seconds between; and the exit codes that a
     "HUP": ((signal.SIGHUP,), {129, -signal.SIGHUP}),
 }
 STARTS = ("nothing done", "another option")
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def edit(workspace: Path) -> None:

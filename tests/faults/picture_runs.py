@@ -52,7 +52,7 @@ class PictureRuns:
         with unharmed(root / "images", outside) as wrong:
             peaks = []
             for stage in ("yolo", "hrn"):
-                outcome = run_stage(stage, root, seconds=240)
+                outcome = run_stage(stage, root, seconds=600)
                 wrong += complaints(outcome, {0, 3}, MOST_MB) + strays(root)
                 peaks.append(outcome.peak_mb)
             wrong += self._unaccounted(root)

@@ -41,7 +41,7 @@ class RecordRuns:
         with unharmed(root / "images") as wrong:
             for stage in STAGES:
                 anew = ("--overwrite",) if (stage == "yolo") == (folder == "annots") else ()
-                wrong += complaints(run_stage(stage, root, *anew, seconds=240), {0, 3}) + strays(root)
+                wrong += complaints(run_stage(stage, root, *anew, seconds=600), {0, 3}) + strays(root)
         wrong += [
             f"{path.name} was not kept: {data[:300]!r}"
             for path, data in written.items()
