@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_contract.records import Box, Person
-from stage_kit.pictures.boxes import iou_matrix
 
-LEAST_IOU = 0.2  # of two boxes that are one person's
+MOST_RATIO = 2  # of the heights of two boxes that are one person's
 
 
 class Timed(Protocol):
@@ -64,17 +64,29 @@ def _moved(
 
 
 def matched(one: list[Person], other: list[Person]) -> list[tuple[int, int]]:
-    """Pairs of indices of the same person in two frames: the largest overlap first, each person once."""
+    """Pairs of indices of the same person in two frames: the nearest boxes first, each person once.
+
+    Boxes of a person who runs need not overlap. Two boxes can be one person's if their centres lie at most a mean
+    height apart, and neither is twice as high as the other.
+    """
     if not one or not other:
         return []
-    boxes = [np.array([person.box.xyxy for person in people], np.float64) for people in (one, other)]
-    overlaps = iou_matrix(*boxes)
+    (centres, heights), (other_centres, other_heights) = map(_centres_and_heights, (one, other))
+    mean = (heights[:, None] + other_heights) / 2
+    distance = np.linalg.norm(centres[:, None] - other_centres, axis=2) / mean
+    ratio = heights[:, None] / other_heights
+    distance[(distance > 1) | (ratio > MOST_RATIO) | (ratio < 1 / MOST_RATIO)] = np.inf
     pairs = []
-    while overlaps.max() >= LEAST_IOU:
-        row, column = divmod(int(overlaps.argmax()), len(other))
+    while np.isfinite(distance).any():
+        row, column = divmod(int(distance.argmin()), len(other))
         pairs.append((row, column))
-        overlaps[row], overlaps[:, column] = -1, -1
+        distance[row], distance[:, column] = np.inf, np.inf
     return sorted(pairs)
+
+
+def _centres_and_heights(people: list[Person]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    boxes = np.array([person.box.xyxy for person in people], np.float64)
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
 
 
 def _between(one: Person, other: Person, part: float) -> Person:
