@@ -15,6 +15,7 @@ YOLO ?=
 HRN ?=
 MOTION ?=
 BENCH ?=
+FAULTS ?=
 NAME ?=
 TRUST ?=
 
@@ -76,7 +77,7 @@ INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
 .PHONY: help setup demo yolo hrn motion run up build status workspace existing mounts weights doctor
-.PHONY: test $(PARTS:%=test-in-%) test-docker bench check format lint types lock schema
+.PHONY: test $(PARTS:%=test-in-%) test-docker faults bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -158,6 +159,9 @@ $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
+
+faults: $(STAMPS) .venv/.dev  ## the fault campaign, a quarter of an hour and more; its flags: FAULTS='--seed 3 --kills 0'
+	$(BIN)/python tests/faults/campaign.py $(FAULTS)
 
 bench: $(STAMPS) $(EXTRAS)  ## how fast engines and stages are here; more flags: BENCH='--photos 200 1000'
 	$(BIN)/python benchmarks/bench.py $(BENCH)

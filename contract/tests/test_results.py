@@ -10,11 +10,12 @@ import pytest
 
 from pose_contract.records import Box, ImagePoses, Keypoint, MadeBy, PersonPose
 from pose_contract.storage import write_record
-from pose_contract.tables import CSV_HEADER, KEYPOINT_COLUMNS, csv_rows
+from pose_contract.tables import CSV_HEADER, KEYPOINT_COLUMNS, csv_rows, keypoint_rows
 from pose_contract.workspace import Workspace
 
 SHA = "ab" * 32
 MADE_BY = MadeBy(stage="hrn-stage", results=1, model="fake", weights_sha256=SHA, options={}, annot_sha256=SHA)
+NO_FRAME = {"frame": None, "t_seconds": None}  # of a photo
 HAS_PANDAS = importlib.util.find_spec("pandas") is not None
 needs_pandas = pytest.mark.skipif(not HAS_PANDAS, reason="pandas is not installed")
 
@@ -72,7 +73,10 @@ def test_the_table_is_pandas(results: Workspace) -> None:
     assert tuple(table.columns) == KEYPOINT_COLUMNS
     assert len(table) == 6
     assert table.groupby("image")["person"].nunique().to_dict() == {"b.jpg": 2, "é/c d.jpg": 1}
-    assert table.iloc[0].to_dict() == {"image": "b.jpg", "person": 0, "keypoint": "nose", "x": 3.25, "y": 0, "score": 1}
+    assert (
+        table.iloc[0].to_dict()
+        == {"image": "b.jpg", "person": 0, "keypoint": "nose", "x": 3.25, "y": 0, "score": 1} | NO_FRAME
+    )
 
 
 @needs_pandas
@@ -84,11 +88,15 @@ def test_without_pandas_the_table_is_its_rows(results: Workspace, monkeypatch: p
     monkeypatch.setattr("pose_contract.workspace.find_spec", lambda _name: None)
     rows = results.keypoints()
     assert isinstance(rows, list) and len(rows) == 6
-    assert rows[0] == {"image": "b.jpg", "person": 0, "keypoint": "nose", "x": 3.25, "y": 0.0, "score": 1.0}
+    assert rows[0] == {"image": "b.jpg", "person": 0, "keypoint": "nose", "x": 3.25, "y": 0.0, "score": 1.0} | NO_FRAME
 
 
 def test_the_rows_are_those_of_the_csv(results: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pose_contract.workspace.find_spec", lambda _name: None)
-    text = CSV_HEADER + "".join(csv_rows(poses, results.image_name(poses.image)) for poses in results.poses())
+    text = CSV_HEADER + "".join(
+        csv_rows(keypoint_rows(poses, results.image_name(poses.image))) for poses in results.poses()
+    )
     in_file = list(csv.DictReader(text.splitlines()))
-    assert in_file == [{name: str(value) for name, value in row.items()} for row in results.keypoints()]  # type: ignore[union-attr]
+    assert in_file == [
+        {name: "" if value is None else str(value) for name, value in row.items()} for row in results.keypoints()
+    ]  # type: ignore[union-attr]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from pose_contract.storage import (
     remove_file,
     write_bytes,
     write_chunks,
+    write_error,
     write_record,
 )
 
@@ -164,3 +166,9 @@ def test_a_folder_that_goes_between_its_making_and_the_opening_is_made_again(
     monkeypatch.setattr(Path, "mkdir", unlucky)
     write_bytes(tmp_path / "sub/a", b"x")
     assert (tmp_path / "sub/a").read_bytes() == b"x"
+
+
+def test_a_read_only_file_system_is_not_to_be_made_ones_own() -> None:
+    told = write_error(Path("w/annots/a.json"), OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    assert isinstance(told, WorkspaceError) and "Read-only file system" in told.reason
+    assert "mount it without `ro`" in told.remedy and "chown" not in told.remedy

@@ -178,6 +178,14 @@ def test_json_holds_no_nan() -> None:
     }  # fmt: skip
 
 
+def test_what_was_measured_of_nobody_is_json_too() -> None:
+    nobody = Correct(("knee", "ankle"), np.zeros(2, np.int64), np.array([0, 0]))
+    written = Measured(0, {PCK: nobody}, {"AP": float("nan")}).as_json()
+    assert json.loads(json.dumps(written, allow_nan=False)) == {
+        "people": 0, "rates": {PCK: {"mean": None, "knee": None, "ankle": None}}, "oks": {"AP": None}, "notes": [],
+    }  # fmt: skip
+
+
 def test_predictions_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "predictions.json"
     path.write_text(json.dumps([{"keypoints": [1, 2, 0.5] * 17}]))

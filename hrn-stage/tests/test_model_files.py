@@ -157,3 +157,13 @@ def test_that_there_is_no_gpu_is_said_before_weights_are_missed(
     config = config_with(TEST={"MODEL_FILE": str(tmp_path / "gone.pth")})
     with pytest.raises(UsageError, match="no CUDA GPU here"):
         plan_estimator(config, tmp_path / "a.yaml", "published", "cuda", "torch", "auto")
+
+
+def test_another_file_under_a_published_name(weights: Path, tmp_path: Path) -> None:
+    mine, named = put(tmp_path / "mine.pth"), put(tmp_path / STAND_IN)
+    plan_estimator(config_naming(model_file=str(mine)), Path("x.yaml"), "auto", "cpu")
+    config = config_naming(model_file=str(named))
+    with pytest.raises(WeightsError, match="has the name of published weights") as refused:
+        plan_estimator(config, Path("x.yaml"), "auto", "cpu")
+    assert "--trust" in refused.value.remedy and "rename it" in refused.value.remedy
+    plan_estimator(config, Path("x.yaml"), "auto", "cpu", trust=True)

@@ -20,7 +20,7 @@ from story import poses_of, run
 from hrn_stage import facts
 from hrn_stage.config import HrnConfig
 from hrn_stage.options import EstimateOptions
-from hrn_stage.steps import estimate_poses
+from hrn_stage.steps import estimate_poses, made_by
 from pose_contract.errors import WorkspaceError
 from pose_contract.storage import read_annot, write_record
 from pose_contract.workspace import Workspace
@@ -248,3 +248,13 @@ def test_death_and_a_rerun_with_the_old_options(workspace: Workspace, tmp_path: 
         assert workspace_bytes(disturbed) == wanted, f"write point {point}"
         point += 1
     assert point > 10
+
+
+def test_records_of_another_calibration_are_made_anew() -> None:
+    known = [""]
+    plan = plan_with(MarkerEstimator(), config_with(), precision="int8", calibration=lambda: known[0])
+    before = made_by(plan)
+    known[0] = "abc"
+    assert before.options["calibration"] == "" and made_by(plan).options["calibration"] == "abc"
+    assert before != made_by(plan), "so the record is not current any more"
+    assert "calibration" not in made_by(plan_with(MarkerEstimator(), config_with())).options

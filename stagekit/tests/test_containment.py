@@ -69,8 +69,10 @@ def test_never_into_the_photos_and_never_to_nothing(workspace: Workspace, follow
         require_contained(workspace, WRITTEN, follow)
     link.unlink()
     link = linked(workspace, "annots/sub", "nowhere")
-    with pytest.raises(WorkspaceError, match="link to nowhere, where nothing is"):
+    with pytest.raises(WorkspaceError, match="link to nowhere, where nothing is") as refused:
         require_contained(workspace, WRITTEN, follow)
+    assert f"rm '{link}'" in refused.value.remedy
+    assert "in a container, only what lies in the mounted workspace is there" in refused.value.remedy
     link.unlink()
     linked(workspace, "cuts", "cuts")
     with pytest.raises(WorkspaceError, match="where nothing is"):

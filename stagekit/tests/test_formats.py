@@ -101,3 +101,12 @@ def test_a_large_picture_may_have_fewer_scans() -> None:
     huge = data[: at + 5] + (10_000).to_bytes(2, "big") * 2 + data[at + 9 :]
     with pytest.raises(ImageError, match="60 scans at 10000 x 10000"):
         open_picture(huge)
+
+
+def test_of_a_jpeg_over_the_limit_of_pixels_the_size_is_told_and_not_its_scans() -> None:
+    data = saved("JPEG", quartered())
+    at = data.index(b"\xff\xc0")
+    huge = data[: at + 5] + (65_500).to_bytes(2, "big") * 2 + data[at + 9 :]
+    with pytest.raises(ImageError, match="is 65500 x 65500, over the limit of 200 megapixels") as caught:
+        decode_image(huge)
+    assert caught.value.remedy == "shrink the picture first"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from containers import FLAVOUR, REPO, Compose, Images, Models, give, owners
 from PIL import Image
 
 from pose_contract.storage import read_report
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 USER = 4321
 Project = Callable[[Path], Compose]
@@ -123,3 +129,32 @@ def test_make_up_fails_when_a_stage_fails(
     (workspace / "images/empty.jpg").write_bytes(b"")
     finished = up()
     assert finished.returncode != 0 and "yolo-stage: 1 failed" in finished.stderr, finished.stderr
+
+
+@pytest.mark.parametrize("by", ["SIGTERM to make", "timeout"])
+def test_make_up_that_is_told_to_stop_leaves_no_container(
+    by: str, compose: Project, checkout: Path, engine: DockerClient, models: Models, photos: Callable[[int], Path]
+) -> None:
+    workspace = photos(1)
+    (photo,) = (workspace / "images").glob("*.jpg")
+    for number in range(400):
+        shutil.copy(photo, workspace / f"images/again-{number:03}.jpg")
+    project = compose(workspace)
+    named = {"WORKSPACE": str(workspace), "YOLO": " ".join(models.yolo), "HRN": " ".join(models.hrn)}
+    make = ["make", "--no-print-directory", "-C", str(checkout), "up", *(f"{n}={v}" for n, v in named.items())]
+    until = ["timeout", "12"] if by == "timeout" else []
+    environment = os.environ | project.environment | {"MAKEFLAGS": "", "FLAVOUR": FLAVOUR}
+    started = subprocess.Popen([*until, *make], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not until:
+        deadline = time.monotonic() + 120
+        while not list((workspace / "annots").glob("*.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started.send_signal(signal.SIGTERM)
+    assert started.wait(timeout=120) != 0, "there was something to stop"
+    label = {"label": f"com.docker.compose.project={project.environment['COMPOSE_PROJECT_NAME']}"}
+    deadline = time.monotonic() + 60
+    while engine.containers.list(all=True, filters=label) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not engine.containers.list(all=True, filters=label)
+    report = read_report(workspace / "reports/yolo-stage.json")
+    assert report is not None and report.state == "interrupted" and not list(workspace.rglob(".tmp-*"))

@@ -8,12 +8,18 @@ from pathlib import PurePosixPath
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".hif", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
 )
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 TEMPORARY_PREFIX = ".tmp-"
 
 
 def is_image_name(name: str) -> bool:
     """Whether a file is taken for a picture, by its extension in any letter case."""
     return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file is taken for a video, by its extension in any letter case."""
+    return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def is_text(name: str) -> bool:

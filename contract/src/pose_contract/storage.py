@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import socket
 import threading
@@ -148,10 +147,3 @@ def remove_file(path: Path) -> None:
 def record_paths(folder: Path) -> Iterator[Path]:
     """All record files below a folder, in sorted order."""
     return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
-
-
-def write_schemas(folder: Path) -> None:
-    """Writes one JSON schema per record that lies in a workspace."""
-    for kind in (ImageAnnot, ImagePoses, RunReport):
-        text = json.dumps(kind.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
-        write_bytes(folder / f"{kind.__name__}.json", text.encode())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pose_contract.records import ImagePoses
 from pose_contract.skeletons import Skeleton
+from pose_contract.video_records import FramePoses
 
 COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d+)")
 PERSON_CATEGORY = 1
@@ -60,29 +60,27 @@ def coco_category(skeleton: Skeleton) -> dict[str, object]:
     }
 
 
-def json_list(rows: Iterable[dict[str, object]]) -> Iterator[str]:
-    """A JSON list, one row a line, without holding all rows at once."""
-    separator = "[\n"
-    for row in rows:
-        yield separator + json.dumps(row, ensure_ascii=False)
-        separator = ",\n"
-    yield "[]\n" if separator == "[\n" else "\n]\n"
-
-
 def keypoint_rows(poses: ImagePoses, name: str) -> Iterator[tuple[object, ...]]:
     """One image's rows of keypoints.csv; `name` is the image's, below images/."""
     for person in poses.people:
         for point in person.keypoints:
-            yield name, person.index, point.name, point.x, point.y, point.score
+            yield name, person.index, point.name, point.x, point.y, point.score, None, None
 
 
-def csv_rows(poses: ImagePoses, name: str) -> str:
-    """One image's lines of keypoints.csv, safe to open in a spreadsheet.
+def frame_rows(line: FramePoses, name: str, keypoints: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """The rows of keypoints.csv of one frame of the video `name`; `keypoints` are the skeleton's names."""
+    for person in line.people:
+        for keypoint, (x, y, score) in zip(keypoints, person.keypoints, strict=True):
+            yield name, person.index, keypoint, x, y, score, line.frame, line.t_seconds
+
+
+def csv_rows(found: Iterable[tuple[object, ...]]) -> str:
+    """Rows as lines of keypoints.csv, safe to open in a spreadsheet.
 
     A name that begins as a formula does is written as the same path with `./` before it: `./=1.jpg`. Texts are in
     quotes where one of them holds more than usual letters, so that another separator, or a CR, cannot end a cell.
     """
-    rows = [[_cell(value) for value in row] for row in keypoint_rows(poses, name)]
+    rows = [[_cell(value) for value in row] for row in found]
     plain = all(PLAIN_TEXT.fullmatch(value) for row in rows for value in row if isinstance(value, str))
     lines = io.StringIO()
     csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC).writerows(rows)
@@ -93,5 +91,5 @@ def _cell(value: object) -> object:
     return f"./{value}" if isinstance(value, str) and not PLAIN_START.match(value) else value
 
 
-KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score")
+KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score", "frame", "t_seconds")
 CSV_HEADER = ",".join(KEYPOINT_COLUMNS) + "\n"

@@ -26,6 +26,7 @@ class VideoHeader(Record):
         flags: `variable_rate`: frames come at uneven times; `times_repaired`: some time stamps were missing or went
             back; `truncated`: the file ends early, or is damaged from there on; `resized`: frames of another size
             were scaled to the first one's.
+        most_people: in one frame.
         frames_sha256: of all lines after this one: another one is a person's edit.
     """
 
@@ -38,6 +39,7 @@ class VideoHeader(Record):
     duration_seconds: Seconds
     frames_per_second: float = Field(ge=0, allow_inf_nan=False)
     flags: tuple[VideoFlag, ...] = ()
+    most_people: int = Field(default=0, ge=0)
     frames_sha256: Sha256
     made_by: MadeBy
 

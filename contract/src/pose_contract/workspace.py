@@ -88,6 +88,18 @@ class Workspace:
         """The picture with skeletons."""
         return str(PurePosixPath(self.final, f"{stem_of(name)}.jpg"))
 
+    def video_annot_file(self, name: str) -> str:
+        """The record of one video: `erg.mp4` -> `annots/erg.mp4.jsonl`."""
+        return str(PurePosixPath(self.annots, f"{name}.jsonl"))
+
+    def video_poses_file(self, name: str) -> str:
+        """The poses of one video."""
+        return str(PurePosixPath(self.output, "poses", f"{name}.jsonl"))
+
+    def movie_file(self, folder: str, name: str) -> str:
+        """The movie of one video in final/ or inspect/, which is an MP4 whatever the video is."""
+        return str(PurePosixPath(folder, name if name.endswith(".mp4") else f"{name}.mp4"))
+
     def heatmap_file(self, name: str, index: int) -> str:
         """The debug sheet with one person's heatmaps."""
         return str(PurePosixPath(self.output, "debug", f"{stem_of(name)}-{index}.jpg"))

@@ -22,9 +22,11 @@ from hrn_stage.people import person_pose, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, sound_poses
+from hrn_stage.videos import VideoEstimation, examined_video
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.records import ImagePoses, MadeBy, RunReport
 from pose_contract.storage import read_annot, record_paths
+from pose_contract.video_records import VideoPoses
 from pose_contract.workspace import Workspace
 from stage_kit.export.aggregates import write_tables
 from stage_kit.networks.calibration import spread
@@ -35,6 +37,7 @@ from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from stage_kit.runs.workers import worker_count
+from stage_kit.videos.standing import remove_stale_videos, video_records
 
 EstimationRun = BatchRun[Prepared | Redraw, Estimated]
 MOST_ANNOTS = 1600  # that are read for int8 to be calibrated on some of their people
@@ -61,13 +64,17 @@ def estimation_run(options: EstimateOptions, plan: EstimatorPlan, shard: str = "
     )
 
 
-def list_annots(workspace: Workspace) -> tuple[str, ...]:
-    """The annots to follow, relative to annots/, in sorted order. Raises UsageError where there are none."""
+def list_annots(workspace: Workspace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The annots to follow, relative to annots/, and the names of the videos that have one, both in sorted order.
+
+    Raises UsageError where there are none.
+    """
     folder = workspace.path(workspace.annots)
     names = tuple(path.relative_to(folder).as_posix() for path in record_paths(folder))
-    if not names:
+    videos = tuple(name for name in video_records(folder) if workspace.path(workspace.video_annot_file(name)).exists())
+    if not names and not videos:
         raise UsageError(f"no annots in {folder}", "run yolo-stage first: make yolo")
-    return names
+    return names, videos
 
 
 def made_by(plan: EstimatorPlan) -> MadeBy:
@@ -106,6 +113,7 @@ class EstimationSteps:
         self._workspace = options.workspace
         self._plan = plan
         self._made_by = made_by(plan)
+        self._seen = seen
         self._debug = debug_pictures(plan.config)
         self._numbered = tuple(
             NumberedFiles(self._workspace.path(folder)) for folder in self._debug.folders(self._workspace)
@@ -126,11 +134,19 @@ class EstimationSteps:
 
     def listing(self) -> Listing:
         """The annots."""
-        return Listing(list_annots(self._workspace))
+        names, videos = list_annots(self._workspace)
+        return Listing(names, videos=videos)
+
+    def examine_video(self, name: str) -> VideoEstimation | Settled:
+        """Reads the headers of a video's annot and poses."""
+        return examined_video(self._options, self._plan.skeleton, self._made_by, self._seen, name)
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to annots that are gone."""
-        lines = remove_stale(self._workspace)
+        workspace = self._workspace
+        poses = f"{workspace.output}/poses"
+        lines = remove_stale(workspace)
+        lines += remove_stale_videos(workspace, poses, VideoPoses, workspace.final, workspace.video_annot_file)
         if self._plan.config.DEBUG.DEBUG and not self._debug.folders(self._workspace):
             lines.append("DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED or SAVE_BATCH_IMAGES_PRED is")
         return lines

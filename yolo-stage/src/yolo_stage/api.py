@@ -35,7 +35,6 @@ from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan, plan_detector
 from yolo_stage.options import DetectOptions, ModelOptions
 from yolo_stage.people import Selection, choose_people, people_records
-from yolo_stage.steps import selection_of
 
 Engine = Literal["auto", "openvino", "torch", "opencv"]
 FilePath = str | os.PathLike[str]
@@ -168,7 +167,7 @@ def load_detector(
     # The record checks the values; no workspace is looked at.
     options = DetectOptions(Workspace(Path()), model, conf_thres=conf_thres, nms_thres=nms_thres, max_people=max_people)
     plan = plan_detector(model)
-    return LoadedDetector(plan, load_without_samples(plan.load, STAGE), selection_of(options, plan))
+    return LoadedDetector(plan, load_without_samples(plan.load, STAGE), plan.selection(options))
 
 
 def draw_boxes(picture: GivenPicture, people: People) -> NDArray[np.uint8]:

@@ -68,6 +68,8 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             n_cpu=args.n_cpu,
             cut_scale=args.cut_scale,
             max_people=args.max_people,
+            detect_every=args.detect_every,
+            inspect_movies=args.inspect_movies,
             max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
@@ -105,6 +107,10 @@ def parser() -> FlagParser:
     people.add_argument(
         "--max_people", type=int, default=0, metavar="N", help="the surest N per image (default: 0, all)"
     )
+    videos = parser.add_settings_group("yolo", "videos")
+    text = "look for people in every Nth frame, and move their boxes evenly between (default: 1)"
+    videos.add_argument("--detect_every", type=int, default=1, metavar="N", help=text)
+    videos.add_argument("--inspect_movies", action="store_true", help="draw a video's boxes too, in inspect/")
     speed = parser.add_settings_group("yolo", "speed")
     speed.add_argument(
         "--batch_size", type=int, metavar="N", help="images given to the network at a time (default: the engine's)"

@@ -16,7 +16,8 @@ from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class,
 from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import choose_engine, plug_in
 from yolo_stage.loading import Loading
-from yolo_stage.options import ModelOptions
+from yolo_stage.options import DetectOptions, ModelOptions
+from yolo_stage.people import Selection
 
 MODELS = Path(__file__).parent / "models"
 LITE = MODELS / "lite"
@@ -35,6 +36,11 @@ class DetectorPlan(NetworkPlan[Detector]):
     person_class: int
     input_size: int
     conf_thres: float
+
+    def selection(self, options: DetectOptions) -> Selection:
+        """Who counts as a person: as asked for, else as the model's own threshold has it."""
+        return Selection(options.conf_thres or self.conf_thres, options.nms_thres, options.max_people)
+
     rectangular: bool = False
 
 

@@ -17,6 +17,7 @@ FOLDER_FLAGS = {
     "images": "--image_folder", "annots": "--annot_folder", "inspect": "--inspect_folder", "cuts": "--cut_folder",
 }  # fmt: skip
 MAX_SIDE = 4096
+MOST_BETWEEN = 30  # frames: those between two that the network sees wait in memory
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class ModelOptions:
 @dataclass(frozen=True)
 class DetectOptions(RunOptions):
     """One run. `conf_thres` None is the model's own default, `batch_size` None the
-    engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit."""
+    engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit. Of a video the network sees
+    every `detect_every`th frame; `inspect_movies` draws its boxes."""
 
     model: ModelOptions = ModelOptions()
     conf_thres: float | None = None
@@ -51,6 +53,8 @@ class DetectOptions(RunOptions):
     n_cpu: int = 0
     cut_scale: float = 1.25
     max_people: int = 0
+    detect_every: int = 1
+    inspect_movies: bool = False
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
@@ -61,6 +65,7 @@ class DetectOptions(RunOptions):
         _require(fits, "batch_size", self.batch_size, f"1 to {MAX_BATCH}")
         _require(self.n_cpu >= 0, "n_cpu", self.n_cpu, "0 (automatic) or more")
         _require(1 <= self.cut_scale <= 10, "cut_scale", self.cut_scale, "from 1 to 10")
+        _require(1 <= self.detect_every <= MOST_BETWEEN, "detect_every", self.detect_every, f"1 to {MOST_BETWEEN}")
         _require(self.max_people >= 0, "max_people", self.max_people, "0 (no limit) or more")
         fits = 1 <= self.max_file_mb <= MAX_READ_MB
         _require(fits, "max_file_mb", self.max_file_mb, f"1 to {MAX_READ_MB}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pose_contract.errors import DamagedImageError, ImageError
 from pose_contract.names import colliding_names
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
+from pose_contract.video_records import VideoAnnot
 from stage_kit.networks.calibration import spread
 from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory, read_image, read_image_bytes
 from stage_kit.pictures.letterbox import Letterbox
@@ -21,15 +22,17 @@ from stage_kit.runs.listing import list_images
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from stage_kit.videos.standing import remove_stale_videos
 from yolo_stage import facts
 from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
 from yolo_stage.detector import Candidates, Detector
 from yolo_stage.fitting import fitted
 from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
-from yolo_stage.people import Selection, choose_people, people_records
+from yolo_stage.people import choose_people, people_records
 from yolo_stage.rectangles import RULE
 from yolo_stage.results import draw_results, name_cuts, remove_results, remove_stale
+from yolo_stage.videos import VideoDetection, examined_video
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def detection_run(options: DetectOptions, plan: DetectorPlan, shard: str = "") -
 
 def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
     """All that changes results, and nothing else."""
-    selection = selection_of(options, plan)
+    selection = plan.selection(options)
     return MadeBy(
         stage=facts().name,
         results=facts().results,
@@ -98,11 +101,6 @@ def made_by(options: DetectOptions, plan: DetectorPlan) -> MadeBy:
             **({"calibration": plan.calibration()} if plan.calibration else {}),
         },
     )
-
-
-def selection_of(options: DetectOptions, plan: DetectorPlan) -> Selection:
-    """Who counts as a person: as asked for, else as the model's own threshold has it."""
-    return Selection(options.conf_thres or plan.conf_thres, options.nms_thres, options.max_people)
 
 
 class DetectionSteps:
@@ -129,11 +127,13 @@ class DetectionSteps:
             for name, other in collisions.items()
         }
         names = tuple(name for name in found.names if name not in collisions)
-        return Listing(names, failures, found.ignored)
+        return Listing(names, failures, found.ignored, found.videos)
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to images that are gone."""
-        return remove_stale(self._workspace, self._cuts)
+        workspace = self._workspace
+        videos = remove_stale_videos(workspace, workspace.annots, VideoAnnot, workspace.inspect, workspace.image_file)
+        return remove_stale(workspace, self._cuts) + videos
 
     def examine(self, name: str) -> Decoded | Corrected | Settled:
         """Reads one image, unless its record is current."""
@@ -153,6 +153,10 @@ class DetectionSteps:
             return replace(self._decoded(name, data, sha256), replaces=found.data if found else None)
         except ImageError as error:
             return Settled(name, error)
+
+    def examine_video(self, name: str) -> VideoDetection | Settled:
+        """Reads the header of a video's record, if there is one."""
+        return examined_video(self._options, self._plan, self._made_by, self._seen, name)
 
     def _decoded(self, name: str, data: bytes, sha256: str) -> Decoded:
         try:
@@ -210,7 +214,7 @@ class DetectionSteps:
 
     def _annot(self, image: Decoded, candidates: Candidates) -> ImageAnnot:
         height, width = image.picture.shape[:2]
-        selection = selection_of(self._options, self._plan)
+        selection = self._plan.selection(self._options)
         boxes, scores = choose_people(candidates, image.mapping, selection)
         people = people_records(boxes, scores, (width, height), self._options.cut_scale)
         return ImageAnnot(

@@ -188,7 +188,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _schema(args: argparse.Namespace) -> int:
-    from pose_contract.storage import write_schemas
+    from stage_kit.command.schema import write_schemas
 
     write_schemas(args.folder)
     return DONE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pose_contract.errors import ImageError
 from pose_contract.records import ImagePoses
-from pose_contract.skeletons import Skeleton
+from pose_contract.skeletons import Skeleton, skeleton_named
 from pose_contract.storage import read_poses, record_paths, remove_file, write_chunks
 from pose_contract.tables import (
     CSV_HEADER,
@@ -16,10 +18,14 @@ from pose_contract.tables import (
     coco_results,
     colliding_ids,
     csv_rows,
+    frame_rows,
     image_id,
-    json_list,
+    keypoint_rows,
 )
+from pose_contract.video_records import FramePoses, VideoPoses
 from pose_contract.workspace import Workspace
+from stage_kit.videos.record_files import VideoRecord
+from stage_kit.videos.standing import RECORD, video_records
 
 Reader = Callable[[Path], ImagePoses | None]
 
@@ -60,7 +66,20 @@ def _csv(workspace: Workspace, records: Iterator[ImagePoses], images: list[dict[
     for poses in records:
         name = workspace.image_name(poses.image)
         images.append(coco_image(poses, name))
-        yield csv_rows(poses, name)
+        yield csv_rows(keypoint_rows(poses, name))
+    folder = workspace.path(workspace.output) / "poses"
+    for name in video_records(folder):
+        yield from _of_video(folder / f"{name}{RECORD}", name)
+
+
+def _of_video(path: Path, name: str) -> Iterator[str]:
+    """Nothing of a record that cannot be read, or of which a killed run has left a part only."""
+    with contextlib.suppress(ImageError):
+        record: VideoRecord[VideoPoses, FramePoses] = VideoRecord(path, VideoPoses, FramePoses)
+        names = skeleton_named(record.header.skeleton).keypoints
+        for line in record.frames():
+            if line.people:
+                yield csv_rows(frame_rows(line, name, names))
 
 
 def _images_coco(images: list[dict[str, object]], skeleton: Skeleton) -> Iterator[str]:
@@ -69,3 +88,12 @@ def _images_coco(images: list[dict[str, object]], skeleton: Skeleton) -> Iterato
     yield ', "annotations": [], "categories": '
     yield from json_list([coco_category(skeleton)])
     yield "}\n"
+
+
+def json_list(rows: Iterable[dict[str, object]]) -> Iterator[str]:
+    """A JSON list, one row a line, without holding all rows at once."""
+    separator = "[\n"
+    for row in rows:
+        yield separator + json.dumps(row, ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"

@@ -22,6 +22,7 @@ from PIL import (
 )
 
 from pose_contract.errors import ImageError
+from stage_kit.pictures.limits import MAX_PIXELS
 
 # Only these decoders ever see a user's file; importing them is what makes Pillow know them.
 _PILLOWS = (
@@ -91,8 +92,11 @@ def _open_boxed(file: BinaryIO, head: bytes) -> Image.Image:
 
 
 def _require_few_scans(data: bytes, opened: Image.Image) -> None:
+    pixels = opened.width * opened.height
+    if pixels > MAX_PIXELS:
+        return  # it is refused for that, whatever its scans
     scans = count_scans(data)
-    if scans > MAX_SCANS or scans * opened.width * opened.height > MAX_SCANNED_PIXELS:
+    if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS:
         reason = f"is a JPEG of {scans} scans at {opened.width} x {opened.height}, which would take too long"
         raise ImageError(reason, "open it in a photo program and save it anew")
 

@@ -12,18 +12,21 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from pose_contract.errors import ImageError
+from pose_contract.names import is_video_name
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.runs.containment import held
+from stage_kit.runs.frame_run import FrameRun
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.outputs import write_outputs
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Answer, ImageT, Loaded, Outputs, Settled, Steps
+from stage_kit.runs.video_log import over_videos
 from stage_kit.runs.waiting import Waiting
 from stage_kit.runs.workers import AHEAD, WRITERS, Backlog, BatchSize, map_ahead, threads, worker_count
 from stage_kit.stages import StageFacts
@@ -88,7 +91,7 @@ class BatchRun(Generic[ImageT, Answer]):
             WorkspaceError: not writable, disk full, or another run is on it.
         """
         listing = self._steps.listing()
-        log = self._log(len(listing.names) + len(listing.failures), "")
+        log = self._log(len(listing.names) + len(listing.failures) + len(listing.videos), "")
         log.ignored = listing.ignored
         with held(self._facts), log.kept(), log.progress:
             log.say(self._facts.why)
@@ -97,7 +100,7 @@ class BatchRun(Generic[ImageT, Answer]):
             for name, error in listing.failures.items():
                 log.fail(self._facts.workspace.image_file(name), error)
             self._clear(log)
-            self._over(listing.names, log)
+            self._over(listing.names, listing.videos, log)
             self._tables(log)
         return log.report("finished")
 
@@ -106,7 +109,8 @@ class BatchRun(Generic[ImageT, Answer]):
         log = self._log(len(names), shard)
         with held(self._facts, shard), log.kept(), log.progress:
             log.say(self._facts.why)
-            self._over(names, log)
+            videos = tuple(name for name in names if is_video_name(name.removesuffix(".jsonl")))
+            self._over([name for name in names if name not in videos], videos, log)
         return log.report("finished")
 
     def prologue(self) -> None:
@@ -136,9 +140,15 @@ class BatchRun(Generic[ImageT, Answer]):
         for file, error in self._steps.write_tables():
             log.complain(file, error)
 
-    def _over(self, names: Sequence[str], log: RunLog) -> None:
+    def _over(self, names: Sequence[str], videos: Sequence[str], log: RunLog) -> None:
         try:
-            _Flow(self._facts, self._steps, log, names).run()
+            flow = _Flow(self._facts, self._steps, log, names)
+            flow.run()
+            if videos:
+                facts, steps = self._facts, self._steps
+                workers = worker_count(facts.workers)
+                run = FrameRun(facts.workspace, flow.loaded, steps.answers, workers, facts.batches_at_once)
+                over_videos(facts.workspace, steps, log, videos, run)
         finally:
             self._seen.save()
 
@@ -155,6 +165,7 @@ class _Flow(Generic[ImageT, Answer]):
         self._batch_size = BatchSize(1, 1)
 
     def run(self) -> None:
+        """Works on all the names. Raises WorkspaceError."""
         workers, under_way = worker_count(self._facts.workers), self._facts.batches_at_once
         with threads("disk", WRITERS) as disk, threads("worker", workers) as pool, threads("net", under_way) as network:
             self._drawing, self._writing = Backlog(pool, workers), Backlog(disk, WRITERS)
@@ -179,14 +190,15 @@ class _Flow(Generic[ImageT, Answer]):
             if asked.complete:
                 self._drawing.submit(self._draw, asked)
                 continue
-            network = self._loaded()
+            network = self.loaded()
             shape = self._steps.inputs(image).shape[1:]
             waiting.extend(shape, ((asked, row) for row in range(image.rows)))
             while len(waiting) and (waiting.is_due(self._batch_size.now) or self._too_many_pixels(waiting, network)):
                 yield waiting.take(self._batch_size.now)
         yield from waiting.rest()
 
-    def _loaded(self) -> Loaded:
+    def loaded(self) -> Loaded:
+        """The network, when it is needed first."""
         if self._network is None:
             self._network = self._steps.load(self._names)
             self._batch_size = BatchSize(self._network.fewest, self._network.most)

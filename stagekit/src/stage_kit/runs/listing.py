@@ -1,4 +1,4 @@
-"""What lies in images/: the pictures to work on, in sorted order, and what is passed over."""
+"""What lies in images/: the pictures and videos to work on, in sorted order, and what is passed over."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_contract.errors import UsageError
-from pose_contract.names import IMAGE_SUFFIXES, is_image_name, is_text, printable
+from pose_contract.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_text, is_video_name, printable
 from pose_contract.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class ImageListing:
-    """What lies in images/, in sorted order: names of pictures, files that are no pictures, names that are no text."""
+    """What lies in images/, in sorted order: names of pictures, files that are neither pictures nor videos, names that
+    are no text, and videos."""
 
     names: tuple[str, ...]
     ignored: tuple[str, ...]
     unreadable_names: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
 
 def list_images(workspace: Workspace) -> ImageListing:
@@ -33,13 +35,14 @@ def list_images(workspace: Workspace) -> ImageListing:
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}", f"create it and put photos in: mkdir -p '{folder}'")
     names: list[str] = []
+    videos: list[str] = []
     ignored: list[str] = []
     unreadable: list[str] = []
     above = {str(folder): frozenset({_identity(folder)})}
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_unreadable):
         inside = Path(parent).relative_to(folder).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
-        pictures = [entry for entry in folders if is_image_name(entry)]
+        pictures = [entry for entry in folders if is_image_name(entry) or is_video_name(entry)]
         folders[:] = sorted(entry for entry in folders if not entry.startswith(".") and entry not in pictures)
         for entry in tuple(folders):
             identity = _identity(Path(parent, entry))
@@ -49,12 +52,14 @@ def list_images(workspace: Workspace) -> ImageListing:
             above[os.path.join(parent, entry)] = above[parent] | {identity}  # noqa: PTH118 - os.walk's own spelling
         for entry in (*files, *pictures):
             if not entry.startswith("."):
-                kind = ignored if not is_image_name(entry) else names if is_text(prefix + entry) else unreadable
-                kind.append(printable(prefix + entry) if kind is not names else prefix + entry)
-    if not names and not unreadable:
+                kind = names if is_image_name(entry) else videos if is_video_name(entry) else ignored
+                kind = kind if kind is ignored or is_text(prefix + entry) else unreadable
+                kind.append(prefix + entry if kind is names or kind is videos else printable(prefix + entry))
+    if not names and not unreadable and not videos:
         found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
-        raise UsageError(f"no picture in {folder}{found}", f"put photos in: {' '.join(sorted(IMAGE_SUFFIXES))}")
-    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)))
+        known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
+        raise UsageError(f"no picture in {folder}{found}", f"put photos or videos in: {known}")
+    return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)), tuple(sorted(videos)))
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 _SHOWN = 5
 
 # Each kind by its extensions, with its remedy; what is of none of them needs none.
-_VIDEOS = ".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .wmv .3gp .mts .m2ts .flv"
+_VIDEOS = ".mpg .mpeg .wmv .3gp .mts .m2ts .flv .ogv"
 _RAW_PHOTOS = ".cr2 .cr3 .nef .nrw .arw .dng .raf .orf .rw2 .pef .srw .raw .x3f"
 _PICTURES = ".jfif .jpe .jxl .jp2 .j2k .psd .xcf .svg .ico .tga .exr .hdr .pdf .eps .ppm .pgm .pnm .bpg"
 _ARCHIVES = ".zip .tar .gz .tgz .7z .rar .bz2 .xz"
 _REMEDIES = (
-    (_VIDEOS, "take pictures out of a video: ffmpeg -i VIDEO -r 2 images/VIDEO-%05d.jpg"),
+    (_VIDEOS, "save videos of other kinds as MP4: ffmpeg -i VIDEO images/VIDEO.mp4"),
     (_RAW_PHOTOS, "save raw photos as JPEG in the program of their camera"),
     (_PICTURES, "save pictures of other kinds as JPEG or PNG"),
     (_ARCHIVES, "unpack archives in images/"),
@@ -23,7 +23,7 @@ _REMEDIES = (
 def passed_over_line(names: Sequence[str]) -> str:
     """One line on files that are no pictures: the first ones by name, how many more, and what helps.
 
-    Example: passed_over_line(["a.mp4"]) -> "passed over, no pictures: a.mp4 (take pictures out of a video: ...)"
+    Example: passed_over_line(["a.wmv"]) -> "passed over, no pictures: a.wmv (save videos of other kinds as MP4: ...)"
     """
     suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     remedies = [remedy for kinds, remedy in _REMEDIES if suffixes & set(kinds.split())]

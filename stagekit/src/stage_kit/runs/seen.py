@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from pose_contract.errors import StageError
 from pose_contract.records import MadeBy
 from pose_contract.storage import write_bytes
 from pose_contract.workspace import Workspace
-from stage_kit.regular_files import read_regular
+from stage_kit.regular_files import open_regular, read_regular
 
 RACY_SECONDS = 2.0
 _SEEN = TypeAdapter(dict[str, tuple[int, int, str]])
@@ -50,13 +51,27 @@ class SeenFiles:
     def sha256(self, file: str, data: bytes) -> str:
         """The hash of `file`, whose bytes have just been read; remembered from now on."""
         sha256 = hashlib.sha256(data).hexdigest()
+        self._remember(file, len(data), sha256)
+        return sha256
+
+    def sha256_of_large(self, file: str) -> str:
+        """The hash of `file`, known or read block by block; remembered from now on. Raises OSError."""
+        known = self.known(file)
+        if known is not None:
+            return known
+        with os.fdopen(open_regular(self._workspace.path(file)), "rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        self._remember(file, size, sha256)
+        return sha256
+
+    def _remember(self, file: str, size: int, sha256: str) -> None:
         with contextlib.suppress(OSError):
             status = self._workspace.path(file).stat()
-            if status.st_size == len(data) and time.time() - status.st_mtime > RACY_SECONDS:
+            if status.st_size == size and time.time() - status.st_mtime > RACY_SECONDS:
                 with self._lock:
                     self._known[file] = (status.st_size, status.st_mtime_ns, sha256)
                     self._changed = True
-        return sha256
 
     def save(self) -> None:
         """Writes what is known, without files that are gone. It is a cache: a failure to write it is no error."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pose_contract.errors import ImageError
 from stage_kit.runs.numbered_files import NumberedFiles
+from stage_kit.videos.steps import VideoWork
 
 Rows = NDArray[Any]
 
@@ -69,11 +70,12 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Listing:
-    """The names that a run goes through, in order; what fails at once; what is passed over."""
+    """The names that a run goes through, in order; what fails at once; what is passed over; the videos."""
 
     names: tuple[str, ...]
     failures: Mapping[str, ImageError] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,9 @@ class Steps(Protocol[ImageT, Answer]):
 
     def examine(self, name: str) -> ImageT | Settled:
         """Whether there is anything to do for one name; reads and prepares what the network is to see."""
+
+    def examine_video(self, name: str) -> VideoWork[Answer, Any] | Settled:
+        """Whether there is anything to do for one video."""
 
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the network, when the first image needs it. `names`: of the run, for int8 to be calibrated on some."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -49,6 +50,42 @@ def map_ahead(
     finally:
         for future in begun:
             future.cancel()
+
+
+def taken_ahead(items: Iterable[Item], ahead: int) -> Generator[Item]:
+    """The items in order, taken by a thread of their own, at most `ahead` of them before anyone asks for one."""
+    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def hand_over(item: Item | None, error: BaseException | None = None) -> None:
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put((item, error), timeout=0.1)
+                return
+
+    def take() -> None:
+        try:
+            for item in items:
+                hand_over(item)
+                if stopped.is_set():
+                    return
+            hand_over(None, StopIteration())
+        except BaseException as error:
+            hand_over(None, error)
+
+    thread = threading.Thread(target=take, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]  # an item where there is no error
+    finally:
+        stopped.set()
+        thread.join()
 
 
 class BatchSize:

@@ -78,6 +78,11 @@ class VideoReader:
         """The inverse of the median time between the frames read so far; 0 before the second one."""
         return round(1 / self.times.step, 4)
 
+    @property
+    def nominal_rate(self) -> float:
+        """Frames per second as the container has it."""
+        return 1 / self.times.nominal_step
+
     def frames(self) -> Iterator[VideoFrame]:
         """All frames in the order in which they are shown, once. A damaged file ends where it is damaged."""
         previous: Picture | None = None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from pose_contract.errors import ImageError
 from pose_contract.records import Record
 from pose_contract.video_records import Frame, VideoHeader
+from stage_kit.regular_files import open_regular
 
 MAX_LINE_BYTES = 4_000_000  # a frame of a thousand people is not that large
 RecordT = TypeVar("RecordT", bound=Record)
@@ -26,29 +29,48 @@ class VideoRecord(Generic[HeaderT, FrameT]):
         """Reads the header. Raises ImageError where the file is none of that kind."""
         self.path = path
         self._kind = frame
-        with path.open("rb") as file:
+        with _opened(path) as file:
             self.header = _parsed(path, 1, file.readline(MAX_LINE_BYTES), header)
 
     def frames(self) -> Iterator[FrameT]:
-        """Frame after frame. Raises ImageError naming the line that is none."""
-        with self.path.open("rb") as file:
-            file.readline(MAX_LINE_BYTES)
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 2):
-                yield _parsed(self.path, number, line, self._kind)
+        """See `frame_lines`."""
+        return frame_lines(self.path, self._kind)
 
     def is_as_written(self) -> bool:
         """Whether the frames are those that the stage wrote."""
+        return self.frames_sha256() == self.header.frames_sha256
+
+    def frames_sha256(self) -> str:
+        """The hash of all lines after the header."""
         digest = hashlib.sha256()
-        with self.path.open("rb") as file:
+        with _opened(self.path) as file:
             file.readline(MAX_LINE_BYTES)
             while block := file.read(1 << 20):
                 digest.update(block)
-        return digest.hexdigest() == self.header.frames_sha256
+        return digest.hexdigest()
+
+
+def frame_lines(path: Path, kind: type[FrameT]) -> Iterator[FrameT]:
+    """Frame after frame of a video's record. Raises ImageError naming the line that is none."""
+    with _opened(path) as file:
+        file.readline(MAX_LINE_BYTES)
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 2):
+            yield _parsed(path, number, line, kind)
 
 
 def line_of(record: Record) -> bytes:
-    """A record as one line of a video's file."""
-    return (record.model_dump_json(exclude_none=True, exclude_defaults=True) + "\n").encode()
+    """A record as one line of a video's file; a frame's line leaves out what is as usual."""
+    return (record.model_dump_json(exclude_none=True, exclude_defaults=isinstance(record, Frame)) + "\n").encode()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        handle = open_regular(path)
+    except OSError as error:
+        raise ImageError(f"has a record that cannot be read: {path}: {error.strerror}", f"remove {path}") from None
+    with os.fdopen(handle, "rb") as file:
+        yield file
 
 
 def _parsed(path: Path, number: int, line: bytes, kind: type[RecordT]) -> RecordT:

@@ -103,7 +103,7 @@ def _start_of(opened: Any) -> float:
 
 @contextlib.contextmanager
 def write_movie(
-    path: Path, size_wh: tuple[int, int], rate: float, sound_of: Path | None = None
+    path: Path, size_wh: tuple[int, int], rate: float, sound_of: Path | None = None, comment: str = ""
 ) -> Iterator[MovieWriter]:
     """A movie that is at `path`, whole, when the block ends without an error; else nothing is there.
 
@@ -112,6 +112,7 @@ def write_movie(
         size_wh: of the frames; one pixel is added to an odd side.
         rate: of the source in frames per second, for players that ask; the time stamps decide.
         sound_of: the video whose first sound track is copied.
+        comment: stands in the file's metadata; `movie_comment` reads it.
 
     Raises:
         WorkspaceError: not writable, or the disk is full.
@@ -120,6 +121,7 @@ def write_movie(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            container.metadata["comment"] = comment
             writer = MovieWriter(container, *size_wh, rate, sound_of)
             yield writer
             writer.finish()
@@ -130,6 +132,17 @@ def write_movie(
     except BaseException:
         _forget(temporary)
         raise
+
+
+def movie_comment(path: Path) -> str:
+    """What `write_movie` was told of the movie; empty where there is none, or it is none of ours."""
+    try:
+        if not path.is_file():
+            return ""
+        with av.open(str(path), metadata_errors="ignore") as container:
+            return str(container.metadata.get("comment", ""))
+    except (FFmpegError, OSError, ValueError):
+        return ""
 
 
 def _forget(temporary: Path) -> None:

@@ -1,0 +1,138 @@
+"""The poses in a video's frames: what hrn-stage says about its work on one video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hrn_stage import facts
+from hrn_stage.config import HrnConfig
+from hrn_stage.inference import Estimated, keypoints_in_image
+from hrn_stage.intake import AGAIN
+from hrn_stage.options import EstimateOptions
+from hrn_stage.people import PreparedPerson, person_pose, prepare_person
+from hrn_stage.pictures import paste_poses
+from pose_contract.errors import ImageError
+from pose_contract.records import Keypoint, MadeBy, Person, PersonPose
+from pose_contract.skeletons import Skeleton
+from pose_contract.video_records import FrameAnnot, FramePose, FramePoses, VideoAnnot, VideoPoses
+from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
+from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.pictures.images import Picture
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.steps import Settled
+from stage_kit.videos.reader import VideoFrame
+from stage_kit.videos.record_files import VideoRecord
+from stage_kit.videos.standing import Wanted, video_task
+from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
+
+
+@dataclass(frozen=True)
+class VideoEstimation:
+    """See `stage_kit.videos.steps.VideoWork`. `annot` is yolo-stage's record of the video."""
+
+    task: VideoTask
+    annot: VideoRecord[VideoAnnot, FrameAnnot]
+    config: HrnConfig
+    skeleton: Skeleton
+    style: DrawStyle
+    kind: type[FramePoses] = FramePoses
+
+    def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
+        """Each frame with its people. Raises ImageError where the video has other frames than its annot."""
+        try:
+            yield from zip(frames, self.annot.frames(), strict=True)
+        except ValueError:
+            raise ImageError("has other frames than its annot", AGAIN) from None
+
+    def prepared(self, given: Given) -> PreparedFrame:
+        """The people's cuts as rows, taken from the frame in memory by the rule that photos' cuts follow."""
+        frame, line = given
+        people = [self._prepared(frame.picture, person) for person in line.people]
+        width, height = self.config.MODEL.IMAGE_SIZE
+        rows = np.zeros((0, height, width, 3), np.uint8)
+        if people:
+            rows = np.stack([person.network_input for person in people])
+        return PreparedFrame(frame, rows, (line.people, people))
+
+    def _prepared(self, picture: Picture, person: Person) -> PreparedPerson:
+        height, width = picture.shape[:2]
+        context = self.config.TEST.CROP_CONTEXT
+        cut = cut_around(person.box, (width, height), max(CUT_SCALE, context))
+        whole = person.model_copy(update={"cut": cut})
+        return prepare_person(whole, cut_out(picture, cut), self.config.MODEL.IMAGE_SIZE, context)
+
+    def lines(
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]]
+    ) -> Iterator[tuple[VideoFrame, FramePoses]]:
+        """The poses of each frame."""
+        for prepared, answers in answered:
+            frame = prepared.frame
+            people = tuple(self._poses(prepared.kept, answers)) if answers else ()
+            yield (
+                frame,
+                FramePoses(frame=frame.number, t_seconds=frame.t_seconds, duplicate=frame.duplicate, people=people),
+            )
+
+    def _poses(
+        self, kept: tuple[Sequence[Person], Sequence[PreparedPerson]], answers: Sequence[Estimated]
+    ) -> Iterator[FramePose]:
+        people, prepared = kept
+        keypoints = keypoints_in_image(answers, prepared, self.config)
+        for person, keypoints_xy, answer in zip(people, keypoints, answers, strict=True):
+            pose = person_pose(person, keypoints_xy, answer.scores, self.skeleton)
+            points = tuple((point.x, point.y, point.score) for point in pose.keypoints)
+            yield FramePose(index=pose.index, score=pose.score, box=pose.box, keypoints=points)
+
+    def drawn(self, picture: Picture, line: FramePoses) -> Picture:
+        """The frame with its skeletons."""
+        poses = [
+            PersonPose(
+                index=person.index,
+                score=person.score,
+                box=person.box,
+                keypoints=tuple(
+                    Keypoint(name=name, x=x, y=y, score=score)
+                    for name, (x, y, score) in zip(self.skeleton.keypoints, person.keypoints, strict=True)
+                ),
+            )
+            for person in line.people
+        ]
+        return paste_poses(picture, poses, self.skeleton.name, self.style)
+
+    def people_in(self, line: FramePoses) -> int:
+        """How many people a frame has."""
+        return len(line.people)
+
+    def header(self, fields: Mapping[str, Any]) -> VideoPoses:
+        """The record's first line."""
+        return VideoPoses(skeleton=self.skeleton.name, **fields)
+
+
+def examined_video(
+    options: EstimateOptions, skeleton: Skeleton, made_by: MadeBy, seen: SeenFiles, name: str
+) -> VideoEstimation | Settled:
+    """What there is to do for one video that has an annot."""
+    workspace = options.workspace
+    annot_file = workspace.video_annot_file(name)
+    try:
+        annot: VideoRecord[VideoAnnot, FrameAnnot] = VideoRecord(workspace.path(annot_file), VideoAnnot, FrameAnnot)
+        wanted = Wanted(
+            record=workspace.video_poses_file(name),
+            kind=VideoPoses,
+            made_by=made_by.model_copy(update={"annot_sha256": seen.sha256_of_large(annot_file)}),
+            movie=workspace.movie_file(workspace.final, name),
+            drawn=(facts().drawing, options.style),
+            overwrite=options.overwrite,
+        )
+        task = video_task(workspace, seen, name, wanted)
+        if isinstance(task, VideoTask) and task.image_sha256 != annot.header.image_sha256:
+            raise ImageError("has changed since yolo-stage saw it", AGAIN)
+    except ImageError as error:
+        return Settled(name, error)
+    if isinstance(task, Settled):
+        return task
+    return VideoEstimation(task, annot, options.config, skeleton, options.style)

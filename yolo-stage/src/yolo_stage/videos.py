@@ -1,0 +1,106 @@
+"""The people in a video's frames: what yolo-stage says about its work on one video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pose_contract.errors import ImageError
+from pose_contract.records import Box, MadeBy, Person
+from pose_contract.video_records import FrameAnnot, VideoAnnot
+from stage_kit.pictures.draw_boxes import draw_boxes
+from stage_kit.pictures.images import Picture
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.steps import Settled
+from stage_kit.videos.reader import VideoFrame
+from stage_kit.videos.standing import Wanted, video_task
+from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
+from yolo_stage import facts
+from yolo_stage.detector import Candidates
+from yolo_stage.fitting import fitted
+from yolo_stage.frames_between import frames_between
+from yolo_stage.model_files import DetectorPlan
+from yolo_stage.options import DetectOptions
+from yolo_stage.people import Selection, choose_people
+
+
+@dataclass(frozen=True)
+class VideoDetection:
+    """See `stage_kit.videos.steps.VideoWork`. `fit` makes a network input of a picture."""
+
+    task: VideoTask
+    selection: Selection
+    fit: Callable[[Picture], Any]
+    kind: type[FrameAnnot] = FrameAnnot
+
+    def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
+        """Nothing was said before of any frame."""
+        return ((frame, None) for frame in frames)
+
+    def prepared(self, given: Given) -> PreparedFrame:
+        """The letterboxed frame as one row; none where the network is not asked."""
+        frame, _ = given
+        network_input, mapping = self.fit(frame.picture)
+        asked = frame.number % self.task.asked_every == 0
+        return PreparedFrame(frame, network_input[None][: int(asked)], mapping)
+
+    def lines(
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Candidates]]]
+    ) -> Iterator[tuple[VideoFrame, FrameAnnot]]:
+        """The people of each frame; between two frames that were asked about, their boxes move evenly."""
+        found = ((prepared.frame, self._people(prepared, answers)) for prepared, answers in answered)
+        for frame, people in frames_between(found):
+            line = FrameAnnot(
+                frame=frame.number, t_seconds=frame.t_seconds, duplicate=frame.duplicate, people=tuple(people)
+            )
+            yield frame, line
+
+    def _people(self, prepared: PreparedFrame, answers: Sequence[Candidates]) -> list[Person] | None:
+        """None where the network was not asked."""
+        if not answers:
+            return None
+        boxes, scores = choose_people(answers[0], prepared.kept, self.selection)
+        return [
+            Person(index=index, score=min(float(score), 1.0), box=Box(x1=box[0], y1=box[1], x2=box[2], y2=box[3]))
+            for index, (box, score) in enumerate(zip(boxes.tolist(), scores, strict=True))
+        ]
+
+    def drawn(self, picture: Picture, line: FrameAnnot) -> Picture:
+        """The frame with its boxes."""
+        boxes = np.array([person.box.xyxy for person in line.people], np.float64).reshape(-1, 4)
+        return draw_boxes(picture, boxes, np.array([person.score for person in line.people], np.float64))
+
+    def people_in(self, line: FrameAnnot) -> int:
+        """How many people a frame has."""
+        return len(line.people)
+
+    def header(self, fields: Mapping[str, Any]) -> VideoAnnot:
+        """The record's first line."""
+        return VideoAnnot(**fields)
+
+
+def examined_video(
+    options: DetectOptions, plan: DetectorPlan, made_by: MadeBy, seen: SeenFiles, name: str
+) -> VideoDetection | Settled:
+    """What there is to do for one video."""
+    workspace, every = options.workspace, options.detect_every
+    if every > 1:
+        made_by = made_by.model_copy(update={"options": made_by.options | {"detect_every": every}})
+    wanted = Wanted(
+        record=workspace.video_annot_file(name),
+        kind=VideoAnnot,
+        made_by=made_by,
+        movie=workspace.movie_file(workspace.inspect, name) if options.inspect_movies else "",
+        drawn=facts().drawing,
+        asked_every=every,
+        overwrite=options.overwrite,
+    )
+    try:
+        task = video_task(workspace, seen, name, wanted)
+    except ImageError as error:
+        return Settled(name, error)
+    return task if isinstance(task, Settled) else VideoDetection(task, plan.selection(options), partial(fitted, plan))
