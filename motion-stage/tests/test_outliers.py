@@ -66,6 +66,16 @@ def test_the_residual_despike_finds_outliers_in_fast_motion() -> None:
     assert not residual_outliers(np.full((5, 2), np.nan)).any()
 
 
+def test_steady_motion_beside_a_gap_is_no_outlier() -> None:
+    """As on a real walk: ten pixels a frame, and the first two samples after a gap were rejected."""
+    path = np.stack([10.0 * np.arange(60), np.zeros(60)], axis=1)
+    path[[20, 21, 40]] = np.nan
+    assert not residual_outliers(path).any()
+    path[30, 0] += 100
+    assert np.flatnonzero(residual_outliers(path)).tolist() == [30]
+    assert not residual_outliers(np.random.default_rng(0).normal(0, 50, (14, 2))).any()
+
+
 def test_segments() -> None:
     t = np.arange(10) / 30
     assert segments(np.zeros(10, bool), t) == []

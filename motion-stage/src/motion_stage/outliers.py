@@ -18,6 +18,8 @@ LEAST_VALID = 3
 LEAST_SIGMA_PX = 1.0
 TO_SIGMA = 1.4826  # of a normal distribution: its standard deviation over its median absolute deviation
 PUBLISHED_START = 3
+LEAST_FOR_SPREAD = 15
+LONGEST_GAP = 5  # missing samples, over which nothing is compared
 
 
 def median_filter(series: Floats, length: int = 5, seed_compat: bool = False) -> Floats:
@@ -94,21 +96,31 @@ def hampel_outliers(series: Floats, half: int = 3, n_sigma: float = 3.0, least_p
 def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LEAST_SIGMA_PX) -> Mask:
     """[T]: whether a sample lies further from the median of five than `n_sigma` of what the whole track does.
 
-    The spread is the whole track's, so that fast motion, which widens Hampel's local one, hides nothing.
+    The spread is the whole track's, so that fast motion, which widens Hampel's local one, hides nothing. The five are
+    valid samples, as many before as after: with a gap on one side the median of the others would lag behind the motion.
+    And an outlier shifts the medians beside it along the motion: what lies on the line between the samples that are
+    beyond doubt stays. In fewer than 15 samples no spread can be told, and nothing is rejected.
 
     Args:
-        series: [T] or [T, K]; a sample goes where one of its K values does.
+        series: [T] or [T, K]; a sample goes where one of its K values does, and is missing where one of them is.
         n_sigma: of 1.4826 times the median absolute residual.
         least_px: the least spread.
     """
     columns, _ = _as_columns(series)
-    residual = np.abs(columns - median_filter(columns))
-    valid = np.isfinite(residual).any(axis=0)
-    if not valid.any():
-        return np.zeros(len(columns), dtype=bool)
-    sigma = np.maximum(TO_SIGMA * np.nanmedian(residual[:, valid], axis=0), least_px)
-    wrong: Mask = np.any(residual[:, valid] > n_sigma * sigma, axis=1)
-    return wrong
+    rows = np.flatnonzero(np.isfinite(columns).all(axis=1))
+    result = np.zeros(len(columns), dtype=bool)
+    if len(rows) < LEAST_FOR_SPREAD:
+        return result
+    known = columns[rows]
+    stretches = np.split(known, np.flatnonzero(np.diff(rows) > LONGEST_GAP + 1) + 1)
+    residual = np.abs(known - np.concatenate([median_filter(stretch) for stretch in stretches]))
+    sigma = np.maximum(TO_SIGMA * np.median(residual, axis=0), least_px)
+    far = np.any(residual > n_sigma * sigma, axis=1)
+    if not far.all():
+        lines = [np.interp(rows, rows[~far], column) for column in known[~far].T]
+        far &= np.any(np.abs(known - np.stack(lines, axis=1)) > n_sigma * sigma, axis=1)
+    result[rows] = far
+    return result
 
 
 def _as_columns(series: Floats) -> tuple[Floats, tuple[int, ...]]:
