@@ -73,6 +73,8 @@ def test_steady_motion_beside_a_gap_is_no_outlier() -> None:
     assert not residual_outliers(path).any()
     path[30, 0] += 100
     assert np.flatnonzero(residual_outliers(path)).tolist() == [30]
+    path[[0, 18, 59], 1] += 100  # at both ends too
+    assert np.flatnonzero(residual_outliers(path)).tolist() == [0, 18, 30, 59]
     assert not residual_outliers(np.random.default_rng(0).normal(0, 50, (14, 2))).any()
 
 

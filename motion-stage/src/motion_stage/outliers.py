@@ -5,7 +5,9 @@ Series are [T] or [T, K] float64 with NaN where missing; every function leaves w
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +21,8 @@ LEAST_SIGMA_PX = 1.0
 TO_SIGMA = 1.4826  # of a normal distribution: its standard deviation over its median absolute deviation
 PUBLISHED_START = 3
 LEAST_FOR_SPREAD = 15
+BESIDE_AN_END = 4  # samples whose line tells where the first or last one of a stretch ought to be,
+END_SIGMAS = 2.0  # give or take so many times more, as a line drawn on is less certain
 LONGEST_GAP = 5  # missing samples, over which nothing is compared
 
 
@@ -99,7 +103,8 @@ def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LE
     The spread is the whole track's, so that fast motion, which widens Hampel's local one, hides nothing. The five are
     valid samples, as many before as after: with a gap on one side the median of the others would lag behind the motion.
     And an outlier shifts the medians beside it along the motion: what lies on the line between the samples that are
-    beyond doubt stays. In fewer than 15 samples no spread can be told, and nothing is rejected.
+    beyond doubt stays. The first and the last of a stretch have no median; the line of the four beside them is drawn
+    on instead. In fewer than 15 samples no spread can be told, and nothing is rejected.
 
     Args:
         series: [T] or [T, K]; a sample goes where one of its K values does, and is missing where one of them is.
@@ -119,8 +124,20 @@ def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LE
     if not far.all():
         lines = [np.interp(rows, rows[~far], column) for column in known[~far].T]
         far &= np.any(np.abs(known - np.stack(lines, axis=1)) > n_sigma * sigma, axis=1)
+    for at, expected in _ends(known, stretches):
+        far[at] |= bool(np.any(np.abs(known[at] - expected) > END_SIGMAS * n_sigma * sigma))
     result[rows] = far
     return result
+
+
+def _ends(known: Floats, stretches: Sequence[Floats]) -> Iterator[tuple[int, Floats]]:
+    """The first and the last place of each stretch, and where the line of the samples beside it leads."""
+    bounds = np.cumsum([0, *map(len, stretches)]).tolist()
+    for start, end in itertools.pairwise(bounds):
+        if end - start > BESIDE_AN_END:
+            for at, inward in ((start, 1), (end - 1, -1)):
+                away = inward * np.arange(1, BESIDE_AN_END + 1)
+                yield at, np.polynomial.polynomial.polyfit(away, known[at + away], 1)[0]
 
 
 def _as_columns(series: Floats) -> tuple[Floats, tuple[int, ...]]:
