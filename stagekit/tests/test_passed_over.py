@@ -6,8 +6,8 @@ def test_what_no_remedy_helps() -> None:
 
 
 def test_each_kind_gets_its_remedy_once() -> None:
-    line = passed_over_line(["a.MP4", "b.mov", "c.CR2", "d.zip", "e.psd"])
-    assert line.startswith("passed over, no pictures: a.MP4, b.mov, c.CR2, d.zip, e.psd (")
+    line = passed_over_line(["a.WMV", "b.flv", "c.CR2", "d.zip", "e.psd"])
+    assert line.startswith("passed over, no pictures: a.WMV, b.flv, c.CR2, d.zip, e.psd (")
     assert line.count("ffmpeg -i") == 1
     assert all(word in line for word in ("raw photos", "unpack", "save pictures of other kinds as JPEG"))
 

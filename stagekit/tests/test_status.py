@@ -100,7 +100,7 @@ def test_names_that_clash_or_are_no_text_have_failed_and_others_are_passed_over(
 ) -> None:
     fill(workspace)
     before = workspace_status(workspace)["first-stage"]
-    for name in ("e.png", "e.png.jpg", "clip.mp4", "notes.txt"):
+    for name in ("e.png", "e.png.jpg", "clip.wmv", "notes.txt"):
         write_bytes(workspace.root / "images" / name, photo("e"))
     (workspace.root / os.fsdecode(b"images/caf\xe9.jpg")).write_bytes(photo("f"))
     after = workspace_status(workspace)["first-stage"]

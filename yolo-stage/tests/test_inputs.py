@@ -93,11 +93,13 @@ def test_a_name_too_long_for_its_cut_fails_alone(workspace: Workspace) -> None:
 
 
 def test_ignored_files_are_named_and_are_no_failures(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("film.mp4", "x.txt", ".DS_Store"):
+    for name in ("film.wmv", "x.txt", ".DS_Store"):
         (workspace.root / "images" / name).write_bytes(b"x")
     report = detect_people(DetectOptions(workspace=workspace), plan_with(ColourDetector()))
-    assert report.ignored_files == ("film.mp4", "x.txt") and not report.failures
-    assert "yolo-stage: passed over, no pictures: film.mp4, x.txt (take pictures out" in capsys.readouterr().err
+    assert report.ignored_files == ("film.wmv", "x.txt") and not report.failures
+    assert (
+        "yolo-stage: passed over, no pictures: film.wmv, x.txt (save videos of other kinds" in capsys.readouterr().err
+    )
 
 
 def test_three_hundred_people(workspace: Workspace) -> None:

@@ -15,7 +15,15 @@ from pathlib import Path, PurePosixPath
 from pydantic import TypeAdapter, ValidationError
 
 from pose_contract.errors import ImageError, StageError, UsageError
-from pose_contract.names import IMAGE_SUFFIXES, TEMPORARY_PREFIX, is_image_name, printable, stem_of
+from pose_contract.names import (
+    IMAGE_SUFFIXES,
+    TEMPORARY_PREFIX,
+    VIDEO_SUFFIXES,
+    is_image_name,
+    is_video_name,
+    printable,
+    stem_of,
+)
 from pose_contract.storage import write_bytes, write_error
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
@@ -60,7 +68,7 @@ def photos_in(sources: Sequence[Path], workspace: Workspace) -> list[Photo]:
     """The photos that these files and folders are; nothing is written.
 
     Raises:
-        UsageError: a source that is not there, no picture, a folder without pictures, or a workspace.
+        UsageError: a source that is not there, neither picture nor video, a folder without pictures, or a workspace.
     """
     return [photo for source in sources for photo in _photos_of(source, workspace)]
 
@@ -77,24 +85,26 @@ def _photos_of(source: Path, workspace: Workspace) -> Iterator[Photo]:
             yield Photo(source / name, at, place.name, inside)
     elif not source.exists():
         raise UsageError(f"no photo and no folder {source}", "check the path")
-    elif not is_image_name(source.name):
-        raise UsageError(f"{source} is no picture", f"pictures are {' '.join(sorted(IMAGE_SUFFIXES))}, and folders")
+    elif not is_image_name(source.name) and not is_video_name(source.name):
+        known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
+        raise UsageError(f"{source} is no picture and no video", f"bring {known}, or folders of them")
     else:
         inside = place.is_relative_to(images)
         yield Photo(source, place.relative_to(images).as_posix() if inside else source.name, place.parent.name, inside)
 
 
 def _names_in(folder: Path, workspace: Workspace) -> list[str]:
-    """The pictures below a folder, but for those that the pipeline made: whole workspaces are passed over."""
+    """The pictures and videos below a folder, but for those that the pipeline made: workspaces are passed over."""
     listing = list_images(Workspace(folder, images="."))
     inside_images = folder.resolve().is_relative_to(workspace.path(workspace.images).resolve())
-    parents = {parent for name in listing.names for parent in PurePosixPath(name).parents[:-1]}
+    names = (*listing.names, *listing.videos)
+    parents = {parent for name in names for parent in PurePosixPath(name).parents[:-1]}
     passed_over = {parent for parent in parents if not inside_images and _is_workspace(folder / parent)}
     for parent in sorted(passed_over):
         tell(f"passed over: {folder / parent} is a workspace")
     for name in listing.unreadable_names:
         tell(f"passed over: the name {folder}/{name} is no UTF-8 text; rename it: convmv")
-    return [name for name in listing.names if not passed_over & set(PurePosixPath(name).parents)]
+    return [name for name in names if not passed_over & set(PurePosixPath(name).parents)]
 
 
 def _is_workspace(folder: Path) -> bool:

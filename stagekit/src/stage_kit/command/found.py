@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
-from pose_contract.names import printable
+from pose_contract.names import is_video_name, printable
 from pose_contract.records import SURE_SCORE, Failure, ImageAnnot, ImagePoses
 from pose_contract.storage import read_annot, read_poses, read_report
+from pose_contract.video_records import VideoAnnot, VideoPoses
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import tell
 from stage_kit.runs.listing import list_images
 from stage_kit.stages import StatusFacts, installed_stages
+from stage_kit.videos.record_files import read_header
 
 SHOWN = 20
 
@@ -24,7 +26,7 @@ def found_lines(workspace: Workspace, names: Iterable[str] | None = None, shown:
         names: of the photos, below images/; without them all.
         shown: at most so many photos, and then how many more there are.
     """
-    chosen = list(list_images(workspace).names if names is None else names)
+    chosen = list(_all(workspace) if names is None else names)
     failed = failures(workspace)
     for name in chosen[:shown]:
         failure = failed.get(printable(workspace.image_file(name)))
@@ -35,8 +37,16 @@ def found_lines(workspace: Workspace, names: Iterable[str] | None = None, shown:
         yield f"and {len(chosen) - shown} more"
 
 
+def _all(workspace: Workspace) -> Iterator[str]:
+    listing = list_images(workspace)
+    yield from listing.names
+    yield from listing.videos
+
+
 def _found(workspace: Workspace, name: str) -> str:
     """Of the last stage that has a record of the photo."""
+    if is_video_name(name):
+        return _found_in_video(workspace, name)
     for status in _statuses():
         poses = status.record == "poses"
         record: ImagePoses | ImageAnnot | None = (
@@ -54,6 +64,18 @@ def _found(workspace: Workspace, name: str) -> str:
 def _statuses() -> list[StatusFacts]:
     """Of the installed stages that work on single pictures, the last one first."""
     return [stage.status for stage in reversed(installed_stages()) if stage.status]
+
+
+def _found_in_video(workspace: Workspace, name: str) -> str:
+    for status in _statuses():
+        poses = status.record == "poses"
+        file = workspace.video_poses_file(name) if poses else workspace.video_annot_file(name)
+        header = read_header(workspace.path(file), VideoPoses if poses else VideoAnnot)
+        if header is not None:
+            who = f"up to {header.most_people} people" if header.most_people != 1 else "up to 1 person"
+            movie = workspace.path(workspace.movie_file(getattr(workspace, status.picture), name))
+            return f"{header.frames} frames, {who}" + (f" -> {movie}" if movie.is_file() else "")
+    return "not done yet"
 
 
 def _people(record: ImagePoses | ImageAnnot) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.names import colliding_names, printable
 from pose_contract.records import ImageAnnot, ImagePoses
 from pose_contract.storage import read_report, record_paths
+from pose_contract.video_records import VideoAnnot, VideoHeader, VideoPoses
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import read_image_bytes, upright_size
 from stage_kit.runs.found_records import FoundRecord, found_record, picture_of
@@ -17,9 +19,11 @@ from stage_kit.runs.listing import ImageListing, list_images
 from stage_kit.runs.record_bounds import require_fits, require_image
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.stages import StageFacts, installed_stages
+from stage_kit.videos.record_files import read_header
+from stage_kit.videos.standing import video_records
 
 COLUMNS = ("done", "nobody", "failed", "to do", "passed over")
-Named = tuple[str, ImageAnnot | ImagePoses | ImageError | None]
+Named = tuple[str, ImageAnnot | ImagePoses | VideoHeader | ImageError | None]
 
 
 def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
@@ -42,15 +46,29 @@ def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[
         counts.update({"passed over": len(listing.ignored)} if listing.ignored else {})
     else:
         images = _posed(workspace, seen)
-    for name, record in images:
+    videos = _videos_of(workspace, stage)
+    for name, record in itertools.chain(images, videos):
         if isinstance(record, ImageError) or (record is None and printable(workspace.image_file(name)) in failed):
             counts["failed"] += 1
         elif record is None:
             counts["to do"] += 1
         else:
             counts["done"] += 1
-            counts["nobody"] += not record.people
+            counts["nobody"] += not (record.most_people if isinstance(record, VideoHeader) else record.people)
     return counts
+
+
+def _videos_of(workspace: Workspace, stage: StageFacts) -> Iterator[Named]:
+    """Every video that the stage works on with its record, if it is there."""
+    annots = workspace.path(workspace.annots)
+    if stage.status.of == "images":
+        names: Iterable[str] = _listing(workspace).videos
+    else:
+        names = [name for name in video_records(annots) if workspace.path(workspace.video_annot_file(name)).is_file()]
+    poses = stage.status.record == "poses"
+    for name in names:
+        file = workspace.video_poses_file(name) if poses else workspace.video_annot_file(name)
+        yield name, read_header(workspace.path(file), VideoPoses if poses else VideoAnnot)
 
 
 def _listing(workspace: Workspace) -> ImageListing:

@@ -57,8 +57,8 @@ def list_images(workspace: Workspace) -> ImageListing:
                 kind.append(prefix + entry if kind is names or kind is videos else printable(prefix + entry))
     if not names and not unreadable and not videos:
         found = f" (only: {', '.join(sorted(ignored)[:5])})" if ignored else ""
-        known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
-        raise UsageError(f"no picture in {folder}{found}", f"put photos or videos in: {known}")
+        known = f"{' '.join(sorted(IMAGE_SUFFIXES))}; or videos: {' '.join(sorted(VIDEO_SUFFIXES))}"
+        raise UsageError(f"no picture in {folder}{found}", f"put photos in: {known}")
     return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)), tuple(sorted(videos)))
 
 

@@ -50,6 +50,16 @@ class VideoRecord(Generic[HeaderT, FrameT]):
         return digest.hexdigest()
 
 
+def read_header(path: Path, kind: type[HeaderT]) -> HeaderT | None:
+    """The header of a video's record; None where there is none that can be read."""
+    if not path.exists():
+        return None
+    with contextlib.suppress(ImageError, OSError):
+        record: VideoRecord[HeaderT, Frame] = VideoRecord(path, kind, Frame)
+        return record.header
+    return None
+
+
 def frame_lines(path: Path, kind: type[FrameT]) -> Iterator[FrameT]:
     """Frame after frame of a video's record. Raises ImageError naming the line that is none."""
     with _opened(path) as file:
