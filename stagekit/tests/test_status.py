@@ -139,3 +139,11 @@ def test_the_schemas_in_docs_are_those_of_the_records(tmp_path: Path) -> None:
     assert main(["schema", str(tmp_path)]) == 0
     for path in sorted(tmp_path.iterdir()):
         assert json.loads(path.read_text()) == json.loads((docs / path.name).read_text()), "run `make schema`"
+
+
+def test_a_stage_without_pictures_of_its_own_has_no_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = FIRST.model_copy(update={"name": "motion-stage", "order": 30, "status": None})
+    for module in ("command.status", "command.found"):
+        monkeypatch.setattr(f"stage_kit.{module}.installed_stages", lambda: (FIRST, SECOND, motion))
+    assert set(workspace_status(workspace)) == {"first-stage", "second-stage"}
+    assert "final" in where_to_look(workspace)

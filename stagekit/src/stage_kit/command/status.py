@@ -18,7 +18,7 @@ from stage_kit.runs.found_records import FoundRecord, found_record, picture_of
 from stage_kit.runs.listing import ImageListing, list_images
 from stage_kit.runs.record_bounds import require_fits, require_image
 from stage_kit.runs.seen import SeenFiles
-from stage_kit.stages import StageFacts, installed_stages
+from stage_kit.stages import StageFacts, StatusFacts, installed_stages
 from stage_kit.videos.record_files import read_header
 from stage_kit.videos.standing import video_records
 
@@ -33,20 +33,21 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     are the files in images/ that are no pictures.
     """
     seen = SeenFiles(workspace)
-    return {stage.name: _tally(workspace, seen, stage) for stage in installed_stages() if stage.status}
+    stages = installed_stages()
+    return {stage.name: _tally(workspace, seen, stage, stage.status) for stage in stages if stage.status}
 
 
-def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[str]:
+def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts, facts: StatusFacts) -> Counter[str]:
     report = read_report(workspace.report_path(stage.name))
     failed = {failure.file for failure in report.failures} if report else set()
     counts: Counter[str] = Counter()
-    if stage.status is not None and stage.status.of == "images":
+    if facts.of == "images":
         listing = _listing(workspace)
         images = _annotated(workspace, seen, listing)
         counts.update({"passed over": len(listing.ignored)} if listing.ignored else {})
     else:
         images = _posed(workspace, seen)
-    videos = _videos_of(workspace, stage)
+    videos = _videos_of(workspace, facts)
     for name, record in itertools.chain(images, videos):
         if isinstance(record, ImageError) or (record is None and printable(workspace.image_file(name)) in failed):
             counts["failed"] += 1
@@ -58,14 +59,14 @@ def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[
     return counts
 
 
-def _videos_of(workspace: Workspace, stage: StageFacts) -> Iterator[Named]:
+def _videos_of(workspace: Workspace, facts: StatusFacts) -> Iterator[Named]:
     """Every video that the stage works on with its record, if it is there."""
     annots = workspace.path(workspace.annots)
-    if stage.status.of == "images":
+    if facts.of == "images":
         names: Iterable[str] = _listing(workspace).videos
     else:
         names = [name for name in video_records(annots) if workspace.path(workspace.video_annot_file(name)).is_file()]
-    poses = stage.status.record == "poses"
+    poses = facts.record == "poses"
     for name in names:
         file = workspace.video_poses_file(name) if poses else workspace.video_annot_file(name)
         yield name, read_header(workspace.path(file), VideoPoses if poses else VideoAnnot)
