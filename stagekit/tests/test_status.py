@@ -13,6 +13,7 @@ from sample_stages import FIRST, SECOND
 from pose_contract.errors import ImageError
 from pose_contract.storage import write_bytes, write_record
 from pose_contract.workspace import Workspace
+from stage_kit.command.found import where_to_look
 from stage_kit.command.pose import main
 from stage_kit.command.progress import Progress
 from stage_kit.command.status import status_table, workspace_status
@@ -141,9 +142,9 @@ def test_the_schemas_in_docs_are_those_of_the_records(tmp_path: Path) -> None:
         assert json.loads(path.read_text()) == json.loads((docs / path.name).read_text()), "run `make schema`"
 
 
-def test_a_stage_without_pictures_of_its_own_has_no_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_without_pictures_of_its_own_has_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     motion = FIRST.model_copy(update={"name": "motion-stage", "order": 30, "status": None})
     for module in ("command.status", "command.found"):
         monkeypatch.setattr(f"stage_kit.{module}.installed_stages", lambda: (FIRST, SECOND, motion))
-    assert set(workspace_status(workspace)) == {"first-stage", "second-stage"}
-    assert "final" in where_to_look(workspace)
+    assert set(workspace_status(Workspace(tmp_path))) == {"first-stage", "second-stage"}
+    assert "final" in where_to_look(Workspace(tmp_path))
