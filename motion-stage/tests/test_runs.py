@@ -205,6 +205,24 @@ def test_a_report_of_videos_that_are_gone_is_removed(workspace: Workspace) -> No
     assert run(workspace) == 0 and not workspace.report_path("motion-stage").exists()
 
 
+def test_motion_of_a_video_that_is_gone_is_removed(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = [write_video(workspace, name, times(30, 2), walker) for name in ("gone.mp4", "mine.mp4")]
+    write_video(workspace, NAME, times(30, 2), walker)
+    write_photos(workspace, list(range(9)))
+    assert run(workspace, "--fps", "10") == 0
+    tracks = workspace.root / "motion/mine.mp4/tracks.json"
+    tracks.write_text(tracks.read_text().replace('"chosen": true', '"chosen": false'))
+    strangers = workspace.root / "motion/gone.mp4/report.json"
+    strangers.write_text(strangers.read_text().replace('"wide.csv"', '"wide.csv", "../../pose.toml"'))
+    (workspace.root / "pose.toml").touch()
+    for path in gone:
+        path.unlink()
+    capsys.readouterr()
+    assert run(workspace) == 0 and "gone.mp4 is gone: its motion is removed" in capsys.readouterr().err
+    assert sorted(path.name for path in (workspace.root / "motion").iterdir()) == ["burst", "mine.mp4", "sub"]
+    assert tracks.is_file() and (workspace.root / "pose.toml").is_file()
+
+
 def write_photos(workspace: Workspace, numbers: list[int], folder: str = "burst") -> None:
     made_by = MadeBy(stage="hrn-stage", results=1, model="m", weights_sha256="0" * 64, options={})
     for number in numbers:

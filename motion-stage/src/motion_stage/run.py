@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from motion_stage import STAGE, facts
+from motion_stage.gone import clear_gone
 from motion_stage.make import Maker, Step
 from motion_stage.scale import Scale, read_scale
 from motion_stage.settings import MotionSettings
@@ -73,6 +74,8 @@ def measure_motion(options: MotionOptions) -> int:
         sweep_temporaries(workspace.path(workspace.motion))
         if options.differing:
             log.say(options.differing)
+        for line in clear_gone(workspace, {source.name for source in sources}):
+            log.say(line)
         _each(options, scale, sources, log)
     if not options.quiet:
         tell(_summary(log, time.monotonic() - started))
