@@ -15,7 +15,9 @@ import numpy as np
 from motion_stage.gaps import LONGEST_GAP_SECONDS, ROUNDING_SECONDS
 from motion_stage.sequence import Floats, Track
 
-JOINTS = tuple(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right"))
+JOINTS = tuple(
+    f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
 HIPS = ("left_hip", "right_hip")
 
 

@@ -124,7 +124,9 @@ def read_model(path: Path) -> StrokeModel:
     """A model from its file. Raises ConfigError where it is none, or was trained on other features."""
     try:
         if path.stat().st_size > LARGEST_MODEL:
-            raise ConfigError(f"{path} is too large to be a model of strokes", "name the file that `strokes train` wrote")
+            raise ConfigError(
+                f"{path} is too large to be a model of strokes", "name the file that `strokes train` wrote"
+            )
         model = StrokeModel.model_validate_json(path.read_bytes())
     except OSError as error:
         remedy = "train one: motion-stage strokes train --labels labels.csv"
