@@ -46,9 +46,9 @@ def stroke(kind: str, rng: np.random.Generator, fps: float = 30.0) -> Track:
         for side, sign in (("left", -1), ("right", 1))
     }
     right = np.stack([0.3 + sway, -0.4 + fall], axis=1)
-    points |= {"right_wrist": right, "right_elbow": (right + (0.25, -1.0)) / 2}
+    points |= {"right_wrist": right, "right_elbow": (right + np.array([0.25, -1.0])) / 2}
     left = np.tile([-0.4, -0.4], (len(times), 1))
-    points |= {"left_wrist": left, "left_elbow": (left + (-0.25, -1.0)) / 2}
+    points |= {"left_wrist": left, "left_elbow": (left + np.array([-0.25, -1.0])) / 2}
     placed: dict[str, Floats] = {name: place + size * path for name, path in points.items()}
     track = track_of(times, placed, noise=Noise(0.02 * size), seed=int(rng.integers(1 << 30)))
     return Track(**{**vars(track), "torso_px": size})

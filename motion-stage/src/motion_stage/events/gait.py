@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks  # type: ignore[import-untyped]
 
 from motion_stage.events.records import SIDES, Cycle, Event, Kind, Side
 from motion_stage.events.stretches import measured, middle_of, place_of, stretches_of
@@ -115,7 +115,7 @@ def walking_direction(track: Track) -> Side:
     bend = float(np.median(np.concatenate(bends))) if any(map(len, bends)) else 0.0
     if bend == 0:
         reason = f"never shows person {track.id}'s hips and legs, so that nobody knows where they walk"
-        raise ImageError(reason, "say where on the screen they go: --direction left, or right")
+        raise ImageError(reason, "say where on the screen they go: --walking left, or right")
     return "right" if bend > 0 else "left"
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_INCHES, TOP_INCHES, BOTTOM_INCHES, DPI = 12.0, 0.5, 0.5, 100
+POINTS = ("hand",)  # what plots need of `Motion.paths`
 MOST_FRAMES = 6000  # of a plot: more are no longer told apart
 RAW, SMOOTH, FILLED = "#2e9e3f", "#d62728", "#9a9a9a"
 FILLED_ALPHA = 0.35

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def hand_speed_plot(track: Track, speed: Floats, floor_px_per_s: float, rowing: 
     values = speed if rowing is None else rowing.speed_px_per_s
     if rowing is not None:
         moments = [(event.kind, event.t_seconds) for event in rowing.events]
-        spans = [(kind, start, end) for (kind, start), (_, end) in zip(moments[:-1], moments[1:], strict=True)]
+        spans = [(kind, start, end) for (kind, start), (_, end) in itertools.pairwise(moments)]
         # Between two events of one kind lies a gap of the track.
         kinds = [one[0] for one in moments]
         whole = [span for span, following in zip(spans, kinds[1:], strict=True) if following != span[0]]

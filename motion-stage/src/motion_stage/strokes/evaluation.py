@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_stage.sequence import Floats
 from motion_stage.strokes.model import StrokeClassifier, train
 from motion_stage.strokes.samples import Samples
 from pose_contract.errors import UsageError
@@ -90,7 +91,8 @@ def _confusion(samples: Samples, classifier: StrokeClassifier, classes: tuple[st
     return result
 
 
-def f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def f1_of(confusion: NDArray[np.int64]) -> Floats:
     """[C]: 2 x right / (labelled + told); 0 for a class that is neither."""
     both = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return np.diag(confusion) * 2 / np.maximum(both, 1)
+    scores: Floats = np.diag(confusion) * 2 / np.maximum(both, 1)
+    return scores

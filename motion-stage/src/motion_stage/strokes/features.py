@@ -11,9 +11,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from motion_stage.gaps import LONGEST_GAP_SECONDS, ROUNDING_SECONDS
-from motion_stage.sequence import Floats, Track
+from motion_stage.gaps import LONGEST_GAP_SECONDS
+from motion_stage.sequence import ROUNDING_SECONDS, Floats, Track
 
 JOINTS = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
@@ -46,7 +47,7 @@ class FeatureSchema:
 SCHEMA = FeatureSchema()
 
 
-def features_at(track: Track, moments: Floats) -> Floats:
+def features_at(track: Track, moments: Floats) -> NDArray[np.float32]:
     """[N, 360] float32: what is seen around each of `moments` [N], in seconds; moment, joint, x and y in turn.
 
     All is NaN where the track's torso is not known.
@@ -56,7 +57,8 @@ def features_at(track: Track, moments: Floats) -> Floats:
     places = np.stack([_places_at(track, name, times) for name in JOINTS], axis=1)
     hips = places[:, [JOINTS.index(name) for name in HIPS]].mean(axis=1, keepdims=True)
     windows = (places - hips) / track.torso_px
-    return windows.reshape(len(moments), SCHEMA.samples * len(JOINTS) * 2).astype(np.float32)
+    rows: NDArray[np.float32] = windows.reshape(len(moments), SCHEMA.samples * len(JOINTS) * 2).astype(np.float32)
+    return rows
 
 
 def mirrored(track: Track) -> Track:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from motion_stage.sequence import Floats
@@ -78,7 +79,7 @@ class StrokeClassifier:
         """In the order of the probabilities."""
         return self.model.classes
 
-    def probabilities(self, features: Floats) -> Floats:
+    def probabilities(self, features: NDArray[np.float32]) -> Floats:
         """[N, C] of [N, F]."""
         if not len(features):
             return np.empty((0, len(self.classes)))
@@ -108,7 +109,7 @@ def train(samples: Samples) -> StrokeModel:
     )
 
 
-def _weights(answers: np.ndarray[Any, np.dtype[np.int64]]) -> Floats:
+def _weights(answers: NDArray[np.int64]) -> Floats:
     """A rare class counts for more: by the root, as full balance makes it guessed too often."""
     counts = np.bincount(answers)
     weights: Floats = np.sqrt(len(answers) / (len(counts) * counts[answers]))

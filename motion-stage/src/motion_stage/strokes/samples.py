@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_stage.sequence import Track
 from motion_stage.strokes.features import features_at, mirrored
-from motion_stage.sequence import Floats, Track
 
 IDLE = "idle"
 STRIDE_SECONDS = 2 / 30  # between the middles of two windows of one stretch: nearer ones are nearly alike
@@ -35,7 +35,7 @@ class Samples:
         recordings: [S], each stretch's recording: what is split between training and measuring.
     """
 
-    features: Floats
+    features: NDArray[np.float32]
     stretches: NDArray[np.int64]
     names: tuple[str, ...]
     recordings: tuple[str, ...]

@@ -56,10 +56,10 @@ def spans_of(t_seconds: Floats, probabilities: Floats, classes: tuple[str, ...])
 
 def _majority(t_seconds: Floats, probabilities: Floats) -> NDArray[np.int64]:
     """[T]: the class that most frames around each one have; -1 where nothing is known. A tie goes to its own class."""
-    known = np.isfinite(probabilities).all(axis=1)
-    own = np.where(known, np.argmax(np.where(known[:, None], probabilities, 0.0), axis=1), -1)
+    known = np.isfinite(probabilities.sum(axis=1))
+    own: NDArray[np.int64] = np.where(known, np.argmax(np.where(known[:, None], probabilities, 0.0), axis=1), -1)
     half = round(MAJORITY_SECONDS / median_dt(t_seconds)) // 2 if len(t_seconds) > 1 else 0
-    votes = np.stack([own == answer for answer in range(probabilities.shape[1])], axis=1).astype(np.float64)
+    votes = (own[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
     padded = np.pad(votes, ((half, half), (0, 0)))
     counts = sliding_window_view(padded, 2 * half + 1, axis=0).sum(axis=-1) + votes / 2
     return np.where(known, np.argmax(counts, axis=1), -1)
