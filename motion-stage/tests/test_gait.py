@@ -90,6 +90,16 @@ def test_nobody_to_be_seen_wants_to_be_told_the_direction() -> None:
     assert found.events == () and found.strides == () and found.cadence_steps_per_minute is None
 
 
+def test_a_glimpse_of_a_walker_has_no_events_and_two_feet_at_once_are_no_step() -> None:
+    times = np.arange(0, 0.7, 1 / 30)
+    assert gait_events(track_of(times, walker(times))).events == ()
+    times = np.arange(0, SECONDS, 1 / 30)
+    points = walker(times)
+    points["right_ankle"] = points["left_ankle"] + 5  # the same foot seen twice
+    found = gait_events(track_of(times, points))
+    assert len(found.strides) == 10 and all(stride.step_seconds is None for stride in found.strides[1::2])
+
+
 def test_a_standing_person_takes_no_steps() -> None:
     times = np.arange(0, SECONDS, 1 / 30)
     points = {name: np.repeat(path[:1], len(times), axis=0) for name, path in walker(times).items()}

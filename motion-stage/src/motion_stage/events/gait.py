@@ -20,6 +20,7 @@ from pose_contract.errors import ImageError
 Direction = Literal["auto", "left", "right"]
 HEELS, TOES = ("heel",), ("big_toe", "toe")
 LEAST_PROMINENCE = 0.5  # standard deviations of the signal
+LEAST_STEP_SECONDS = 0.15  # faster than any runner: two strikes nearer to each other are no step
 STANDING = 0.1  # torsos per second: slower hips walk on a treadmill, or stand
 
 
@@ -131,6 +132,7 @@ def strides_of(events: list[Event]) -> tuple[Stride, ...]:
 def _stride(strike: Event, before: Event | None, after: list[Event]) -> Stride:
     own = [event for event in after if event.side == strike.side]
     step = strike.t_seconds - before.t_seconds if before and before.side != strike.side else None
+    step = step if step is not None and step >= LEAST_STEP_SECONDS else None
     following = next((event for event in own if event.kind == "foot_strike"), None)
     toe_off = own[0] if own and own[0].kind == "toe_off" else None
     stride = following.t_seconds - strike.t_seconds if following else None
@@ -159,6 +161,7 @@ def _farthest(track: Track, told: tuple[Kind, str, str], way: float, settings: G
     return [
         stretch.event(kind, side, moment)
         for stretch in stretches_of(track, signal, seen)
+        if stretch.t_seconds[-1] - stretch.t_seconds[0] >= 2 * settings.window_seconds  # else it is all ends
         for moment in peak_times(stretch.t_seconds, stretch.fit(settings.window_seconds)[0], least, settings)
     ]
 
