@@ -141,6 +141,8 @@ def test_what_labels_lack_is_said(players: Workspace, capsys: pytest.CaptureFixt
     assert run(players, "strokes", "train", "--labels", "missing.csv") == USAGE
     assert run(players, "strokes", "predict", "--strokes_model", "none.json") == WEIGHTS_OR_CONFIG
     assert "strokes train" in capsys.readouterr().err
+    assert run(players, "strokes", "predict") == USAGE
+    assert "--strokes_model" in capsys.readouterr().err
 
 
 def test_plots_are_drawn_for_everybody_and_can_be_left_out(workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from motion_stage.make import Given, Maker, Step
 from motion_stage.scale import read_scale
 from motion_stage.settings import MotionSettings
 from motion_stage.sources import Source, sources_in
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED, ImageError
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, ImageError, UsageError
 from pose_contract.storage import record_bytes, remove_file
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress, tell
@@ -60,6 +60,9 @@ def measure_motion(options: MotionOptions) -> int:
         WorkspaceError: not writable, disk full, or another run is on it.
     """
     workspace, settings = options.workspace, options.settings
+    if options.step == "strokes" and settings.strokes_model is None:
+        remedy = "name it: --strokes_model strokes.json; motion-stage strokes train makes one"
+        raise UsageError("there is no model to tell strokes by", remedy)
     given = read_given(settings, workspace.root)
     sources = sources_in(workspace, settings.fps)
     if not sources:

@@ -25,8 +25,8 @@ from stage_kit.command.flags import FlagParser
 from stage_kit.command.settings import with_settings
 
 COMMANDS = {
-    "train": "a model of all labelled strokes",
-    "evaluate": "how well strokes of recordings left out are told",
+    "train": "a model of all labelled strokes: --labels CSV, --output FILE",
+    "evaluate": "how well strokes of recordings left out are told: --labels CSV, --output FILE",
     "predict": "strokes.csv anew, by the model that --strokes_model names",
 }
 DEFAULT_MODEL = "strokes.json"
@@ -49,7 +49,7 @@ def main(words: Sequence[str], predict: Callable[[Sequence[str]], int]) -> int:
 def _parser(command: str) -> FlagParser:
     from motion_stage.cli import add_settings
 
-    parser = FlagParser(f"{STAGE} strokes {command}", f"{COMMANDS[command][0].upper()}{COMMANDS[command][1:]}.")
+    parser = FlagParser(f"{STAGE} strokes {command}", f"Strokes: {COMMANDS[command].split(':')[0]}.")
     parser.add_argument("--workspace", metavar="DIR", help="(default: ./custom, else ./pose-estimation)")
     text = "video, start_seconds, end_seconds, class; track, recording and left_handed where they matter"
     parser.add_argument("--labels", type=Path, required=True, metavar="CSV", help=text)
