@@ -89,6 +89,12 @@ def test_strokes_that_the_ends_cut_off_are_counted_and_left_out() -> None:
     assert late.events[0].kind == "finish" and late.incomplete == 2
 
 
+def test_a_turn_at_the_clips_very_beginning_is_left_out() -> None:
+    times = np.arange(0, 6.0, 1 / 30)
+    found = rowing_events(track_of(times, rower(times, 0.2)))  # a catch within a window of the first frame
+    assert found.events[0].kind == "finish" and found.events[0].t_seconds == pytest.approx(1.0, abs=0.05)
+
+
 def test_a_long_gap_cuts_the_stroke_and_holds_no_event() -> None:
     times = frames_at(30)
     track = track_of(times, rower(times, START))

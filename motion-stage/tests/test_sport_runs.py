@@ -77,6 +77,8 @@ def test_events_are_redone_alone_and_by_pose_toml(workspace: Workspace) -> None:
     assert rows(workspace, "cycles.csv")[0]["step_seconds"] == ""
     for file in ("keypoints_raw.csv", "keypoints_smooth.csv", "speeds.csv"):
         assert (folder / file).stat().st_mtime_ns == before[file]
+    assert run(workspace, "events", "--window", "0.3") == DONE  # an earlier step has changed as well
+    assert (folder / "keypoints_smooth.csv").stat().st_mtime_ns != before["keypoints_smooth.csv"]
 
 
 def test_somebody_who_does_not_row_fails_nothing(workspace: Workspace) -> None:

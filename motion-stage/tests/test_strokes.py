@@ -59,6 +59,12 @@ def test_a_left_hander_who_is_said_to_be_one_is_told_as_well(shots: list[tuple[T
     assert share_right(samples_from(lefties)) < straight - 0.2
 
 
+def test_in_a_mirror_left_is_right() -> None:
+    track = stroke("forehand", np.random.default_rng(1))
+    assert (mirrored(track).point("left_wrist") == track.point("right_wrist") * (-1, 1)).all()
+    assert (mirrored(mirrored(track)).keypoints_xy[:, 5:] == track.keypoints_xy[:, 5:]).all()
+
+
 def test_no_player_is_both_trained_on_and_measured(samples: Samples) -> None:
     ann, others = samples.only({"ann"}), samples.only(set(PLAYERS) - {"ann"})
     assert set(ann.recordings) == {"ann"} and "ann" not in others.recordings
