@@ -14,6 +14,7 @@ from clips import clip, needs_ffmpeg, number_in, remuxed
 from pose_contract.errors import DamagedImageError, ImageError, WorkspaceError
 from stage_kit.videos.frame_times import FrameTimes
 from stage_kit.videos.reader import VideoFrame, open_video
+from stage_kit.videos.samples import sampled_frames
 from stage_kit.videos.writer import write_movie
 
 
@@ -260,3 +261,12 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         write_movie(tmp_path / "file/a.mp4", (64, 48), 30),
     ):
         pass
+
+
+@needs_ffmpeg
+def test_samples_are_every_tenth_frame_of_what_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    clips = [clip(tmp_path / "a.mp4", frames=25), tmp_path / "bad.mp4", clip(tmp_path / "b.mp4", frames=11)]
+    assert list(sampled_frames([])) == [] == list(sampled_frames([tmp_path / "bad.mp4"]))
+    assert [frame.number for frame in sampled_frames(clips)] == [0, 10, 20, 0, 10]
+    assert [number_in(frame.picture) for frame in sampled_frames(clips, 2)] == [0, 10]

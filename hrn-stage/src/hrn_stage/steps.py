@@ -22,7 +22,7 @@ from hrn_stage.people import person_pose, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
 from hrn_stage.results import debug_pictures, remove_stale, sound_poses
-from hrn_stage.videos import VideoEstimation, examined_video
+from hrn_stage.videos import VideoEstimation, examined_video, sampled_people
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.records import ImagePoses, MadeBy, RunReport
 from pose_contract.storage import read_annot, record_paths
@@ -173,6 +173,9 @@ class EstimationSteps:
                 cut = read_cut(self._workspace, person)
                 prepared = prepare_person(person, cut, config.MODEL.IMAGE_SIZE, config.TEST.CROP_CONTEXT)
                 yield normalize(prepared.network_input[None], config.DATASET.COLOR_RGB)
+        if not names:
+            for row in sampled_people(self._workspace, list_annots(self._workspace)[1], config):
+                yield normalize(row[None], config.DATASET.COLOR_RGB)
 
     def inputs(self, image: Prepared | Redraw) -> NDArray[np.uint8]:
         """The people of an image, [P, H, W, 3]."""

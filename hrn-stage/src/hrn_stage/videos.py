@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from pose_contract.errors import ImageError
 from pose_contract.records import Keypoint, MadeBy, Person, PersonPose
 from pose_contract.skeletons import Skeleton
 from pose_contract.video_records import FrameAnnot, FramePose, FramePoses, VideoAnnot, VideoPoses
+from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.images import Picture
@@ -26,6 +29,7 @@ from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
 from stage_kit.videos.reader import VideoFrame
 from stage_kit.videos.record_files import VideoRecord
+from stage_kit.videos.samples import EVERY, sampled_frames
 from stage_kit.videos.standing import Wanted, video_task
 from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
 
@@ -51,19 +55,12 @@ class VideoEstimation:
     def prepared(self, given: Given) -> PreparedFrame:
         """The people's cuts as rows, taken from the frame in memory by the rule that photos' cuts follow."""
         frame, line = given
-        people = [self._prepared(frame.picture, person) for person in line.people]
+        people = [prepared_in(frame.picture, person, self.config) for person in line.people]
         width, height = self.config.MODEL.IMAGE_SIZE
         rows = np.zeros((0, height, width, 3), np.uint8)
         if people:
             rows = np.stack([person.network_input for person in people])
         return PreparedFrame(frame, rows, (line.people, people))
-
-    def _prepared(self, picture: Picture, person: Person) -> PreparedPerson:
-        height, width = picture.shape[:2]
-        context = self.config.TEST.CROP_CONTEXT
-        cut = cut_around(person.box, (width, height), max(CUT_SCALE, context))
-        whole = person.model_copy(update={"cut": cut})
-        return prepare_person(whole, cut_out(picture, cut), self.config.MODEL.IMAGE_SIZE, context)
 
     def lines(
         self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]]
@@ -136,3 +133,26 @@ def examined_video(
     if isinstance(task, Settled):
         return task
     return VideoEstimation(task, annot, options.config, skeleton, options.style)
+
+
+def prepared_in(picture: Picture, person: Person, config: HrnConfig) -> PreparedPerson:
+    """A person's cut as the network sees it, taken from a frame."""
+    height, width = picture.shape[:2]
+    context = config.TEST.CROP_CONTEXT
+    cut = cut_around(person.box, (width, height), max(CUT_SCALE, context))
+    whole = person.model_copy(update={"cut": cut})
+    return prepare_person(whole, cut_out(picture, cut), config.MODEL.IMAGE_SIZE, context)
+
+
+def sampled_people(workspace: Workspace, names: Iterable[str], config: HrnConfig) -> Iterator[Picture]:
+    """Network inputs of people in some frames of these videos; what cannot be read is passed over."""
+    for name in names:
+        with contextlib.suppress(ImageError):
+            annot: VideoRecord[VideoAnnot, FrameAnnot] = VideoRecord(
+                workspace.path(workspace.video_annot_file(name)), VideoAnnot, FrameAnnot
+            )
+            frames = sampled_frames([workspace.path(annot.header.image)])
+            lines = islice(annot.frames(), 0, None, EVERY)
+            for frame, line in zip(frames, lines, strict=False):
+                for person in line.people:
+                    yield prepared_in(frame.picture, person, config).network_input

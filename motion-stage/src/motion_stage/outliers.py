@@ -20,6 +20,7 @@ LEAST_VALID = 3
 LEAST_SIGMA_PX = 1.0
 TO_SIGMA = 1.4826  # of a normal distribution: its standard deviation over its median absolute deviation
 PUBLISHED_START = 3
+AT_ONCE = 4096  # windows, so that an hour takes hardly more memory than a minute
 LEAST_FOR_SPREAD = 15
 BESIDE_AN_END = 4  # samples whose line tells where the first or last one of a stretch ought to be,
 END_SIGMAS = 2.0  # give or take so many times more, as a line drawn on is less certain
@@ -49,7 +50,8 @@ def median_filter(series: Floats, length: int = 5, seed_compat: bool = False) ->
         # The widest window serves the middle; a narrower one serves its first and last place alone.
         rows = np.arange(reach, len(columns) - reach)
         rows = rows if reach == half else rows[[0, -1]]
-        result[rows] = _median_or(inside[rows - reach], columns[rows])
+        for part in np.array_split(rows, len(rows) // AT_ONCE + 1):
+            result[part] = _median_or(inside[part - reach], columns[part])
     return result.reshape(shape)
 
 

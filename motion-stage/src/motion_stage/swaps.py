@@ -63,13 +63,19 @@ def _of_limb(limb: str, t_seconds: Floats, both: Floats, least: float) -> list[S
     rows = np.flatnonzero(np.isfinite(both).all(axis=(1, 2)))
     if len(rows) < 2:
         return []
-    then, now = both[rows[:-1]], both[rows[1:]]
-    straight = np.linalg.norm(now - then, axis=2)
-    crossed = np.linalg.norm(now - then[:, ::-1], axis=2).sum(axis=1)
+    straight = np.stack([_steps(both, rows, side, side) for side in (0, 1)], axis=1)
+    crossed = _steps(both, rows, 0, 1) + _steps(both, rows, 1, 0)
     jumped = straight > np.maximum(least, UNUSUAL * median_filter(straight, NEIGHBOURS))
     turned = (crossed < SHORTER_THAN * straight.sum(axis=1)) & jumped.all(axis=1)
     turned &= np.diff(t_seconds[rows]) <= ACROSS_SECONDS
     return _paired(limb, rows[1:][turned], rows[:-1][turned], t_seconds)
+
+
+def _steps(both: Floats, rows: NDArray[np.int64], before: int, after: int) -> Floats:
+    """[N - 1]: how far it is from one side to one of the next row's."""
+    x, y = (both[rows[1:], after, axis] - both[rows[:-1], before, axis] for axis in (0, 1))
+    lengths: Floats = np.hypot(x, y)
+    return lengths
 
 
 def _paired(limb: str, turns: NDArray[np.int64], before: NDArray[np.int64], t_seconds: Floats) -> list[Swap]:

@@ -22,6 +22,7 @@ from stage_kit.runs.listing import list_images
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from stage_kit.videos.samples import sampled_frames
 from stage_kit.videos.standing import remove_stale_videos
 from yolo_stage import facts
 from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
@@ -187,6 +188,10 @@ class DetectionSteps:
             with contextlib.suppress(ImageError):
                 picture = read_image(self._workspace.path(self._workspace.image_file(name)), self._options.max_file_mb)
                 yield fitted(self._plan, picture)[0][None]
+        if not names:
+            videos = list_images(self._workspace).videos
+            for frame in sampled_frames(self._workspace.path(self._workspace.image_file(name)) for name in videos):
+                yield fitted(self._plan, frame.picture)[0][None]
 
     def inputs(self, image: Decoded | Corrected) -> NDArray[np.float32]:
         """The network input of an image."""
