@@ -22,8 +22,10 @@ STEP_COMMANDS = {
     "track": "who is who anew, and all that follows",
     "smooth": "the filters anew, and all that follows",
     "measure": "speeds and angles anew",
+    "events": "strokes of rowers, or steps, anew",
+    "plot": "the plots anew",
 }
-COMMANDS = {**STEP_COMMANDS}
+COMMANDS = {**STEP_COMMANDS, "strokes": "train, evaluate, or ask the classifier of tennis strokes"}
 # Flags with a choice: the first is the default.
 CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "mode": (("centroid", "keypoints", "iou"), "how people are followed"),
@@ -34,6 +36,10 @@ CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "filter": (("savgol", "median", "butterworth", "oneeuro", "none"), "what smooths"),
     "speed": (("derivative", "window", "seed"), "the form of speeds"),
     "facing": (("auto", "left", "right"), "which way people look"),
+    "sport": (("none", "rowing", "gait"), "whose events are told"),
+    "hand": (("auto", "both", "left", "right"), "rowing: which wrists"),
+    "drive": (("auto", "left", "right"), "rowing: where the hands go on the screen in the drive"),
+    "walking": (("auto", "left", "right"), "gait: where people walk on the screen"),
 }
 NUMBERS: dict[str, tuple[float, str]] = {
     "gate": (1.0, "torso lengths that somebody moves in a frame at most"),
@@ -51,7 +57,14 @@ NUMBERS: dict[str, tuple[float, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage; see `stage_main` for the exit codes."""
-    return stage_main(parser(), _run, {command: partial(_redo, command) for command in STEP_COMMANDS}, argv)
+    steps = {command: partial(_redo, command) for command in STEP_COMMANDS}
+    return stage_main(parser(), _run, {**steps, "strokes": _strokes}, argv)
+
+
+def _strokes(words: Sequence[str]) -> int:
+    from motion_stage.strokes_command import main as strokes
+
+    return strokes(words, partial(_redo, "strokes"))
 
 
 def _redo(command: str, words: Sequence[str]) -> int:
@@ -98,7 +111,7 @@ def parser(command: str = "") -> FlagParser:
         parser = FlagParser(STAGE, "Poses of videos in, their motion out.", COMMANDS, __version__)
     where = parser.add_argument_group("where")
     where.add_argument("--workspace", metavar="DIR", help="(default: ./custom, else ./pose-estimation)")
-    _add_settings(parser.add_settings_group("motion", "motion"))
+    add_settings(parser.add_settings_group("motion", "motion"))
     run = parser.add_argument_group("run")
     run.add_argument("--overwrite", action="store_true", help="make all anew, except a corrected tracks.json")
     run.add_argument("--keep_going", action="store_true", help="exit 0 even if some videos failed; the report tells")
@@ -107,7 +120,8 @@ def parser(command: str = "") -> FlagParser:
     return parser
 
 
-def _add_settings(group: argparse._ArgumentGroup) -> None:
+def add_settings(group: argparse._ArgumentGroup) -> None:
+    """All flags that pose.toml [motion] may hold."""
     group.add_argument(
         "--pick", default="all", metavar="WHO", help="all, largest, score, travel, first or id:NUMBER (default: all)"
     )
@@ -121,8 +135,11 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     for flag, text in (
         ("predict", "expect people where their speed leads"),
         ("seed_compat", "median and speeds as the article's code had them"),
+        ("left_handed", "strokes: are the players left-handed?"),
     ):
         group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"{text} (default: 0)")
+    group.add_argument("--plots", type=int, choices=(0, 1), default=1, help="draw plots? (default: 1)")
+    group.add_argument("--strokes_model", metavar="FILE", help="in the workspace, by `motion-stage strokes train`")
     group.add_argument(
         "--speed_of",
         default="hand,mid_hip",

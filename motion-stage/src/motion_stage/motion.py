@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motion_stage.angles import facing
 from motion_stage.filters import cleaned, smoothed
+from motion_stage.found import Found
 from motion_stage.named_points import parts_of, path_of
 from motion_stage.scale import Scale
 from motion_stage.sequence import Floats, State, Track, median_dt
@@ -40,6 +41,7 @@ class Motion:
         metres_per_px: None without a scale.
         facing: [T], 1 right, -1 left, 0 unknown.
         settings: by which it was made.
+        found: events and strokes in it, once they were looked for.
     """
 
     track: Track
@@ -51,6 +53,7 @@ class Motion:
     metres_per_px: float | None
     facing: NDArray[np.int8]
     settings: MotionSettings
+    found: Found = field(default_factory=Found)
 
     @property
     def dt(self) -> float:

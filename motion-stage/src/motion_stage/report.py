@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, JsonValue
 
+from motion_stage.events.rowing import Rowing
 from motion_stage.motion import Motion, speeds_of
 from motion_stage.sequence import State
 from pose_contract.records import Record, Sha256
@@ -24,6 +25,7 @@ class MotionMadeBy(Record):
     options: dict[str, JsonValue]
     poses_sha256: Sha256
     tracks_sha256: Sha256
+    strokes_model_sha256: Sha256 | None = None
 
 
 class SwapEntry(Record):
@@ -33,6 +35,27 @@ class SwapEntry(Record):
     first_frame: int
     last_frame: int | None = None
     repaired: bool
+
+
+class SportReport(Record):
+    """What was told of a person's sport.
+
+    Attributes:
+        sport: `rowing` or `gait`.
+        seen_by: rowing: `both`, `left` or `right` hand; gait: `heel` or `ankle`.
+        events, cycles: how many.
+        incomplete: strokes that the ends or a gap cut off, which stand in no table.
+        rate_per_minute: the median: strokes, or steps.
+        not_told: why nothing was told.
+    """
+
+    sport: str
+    seen_by: str = ""
+    events: int = 0
+    cycles: int = 0
+    incomplete: int = 0
+    rate_per_minute: float | None = None
+    not_told: str = ""
 
 
 class PersonReport(Record):
@@ -57,6 +80,7 @@ class PersonReport(Record):
     segments_too_short: int
     metres_per_px: float | None = None
     swaps: tuple[SwapEntry, ...] = ()
+    sport: SportReport | None = None
 
 
 class MotionReport(Record):
@@ -103,6 +127,29 @@ def person_report(motion: Motion, speed_points: Sequence[str]) -> PersonReport:
             )
             for swap in motion.swaps
         ),
+        sport=_sport_report(motion),
+    )
+
+
+def _sport_report(motion: Motion) -> SportReport | None:
+    found, name = motion.found.sport, motion.settings.sport
+    if name == "none":
+        return None
+    if found is None:
+        return SportReport(sport=name, not_told=motion.found.not_told)
+    rate: float | None
+    if isinstance(found, Rowing):
+        rates = [stroke.rate_per_minute for stroke in found.strokes]
+        rate, seen_by, incomplete = float(np.median(rates)) if rates else None, found.hand, found.incomplete
+    else:
+        rate, seen_by, incomplete = found.cadence_steps_per_minute, found.foot, 0
+    return SportReport(
+        sport=name,
+        seen_by=seen_by,
+        events=len(found.events),
+        cycles=len(motion.found.cycles),
+        incomplete=incomplete,
+        rate_per_minute=_rounded(math.nan if rate is None else rate, 2),
     )
 
 
@@ -123,6 +170,11 @@ def warnings_of(people: Sequence[PersonReport], flags: Sequence[str], scaled: bo
     swaps = sum(not swap.repaired for person in people for swap in person.swaps)
     if swaps:
         told.append(f"left and right may be exchanged in {swaps} stretches (--swaps repair mends the short ones)")
+    told += [
+        f"no {person.sport.sport} told of track {person.track}: it {person.sport.not_told}"
+        for person in people
+        if person.sport and person.sport.not_told
+    ]
     unscaled = [person.track for person in people if scaled and person.metres_per_px is None]
     if unscaled:
         told.append(f"no metres for {', '.join(f'track {track}' for track in unscaled)}: nobody stands upright")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from motion_stage import STAGE, facts
 from motion_stage.gone import clear_gone
-from motion_stage.make import Maker, Step
-from motion_stage.scale import Scale, read_scale
+from motion_stage.make import Given, Maker, Step
+from motion_stage.scale import read_scale
 from motion_stage.settings import MotionSettings
 from motion_stage.sources import Source, sources_in
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED, ImageError
-from pose_contract.storage import remove_file
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, ImageError, UsageError
+from pose_contract.storage import record_bytes, remove_file
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress, tell
 from stage_kit.runs.containment import held
@@ -59,7 +61,10 @@ def measure_motion(options: MotionOptions) -> int:
         WorkspaceError: not writable, disk full, or another run is on it.
     """
     workspace, settings = options.workspace, options.settings
-    scale = read_scale(settings.scale, workspace.root)
+    if options.step == "strokes" and settings.strokes_model is None:
+        remedy = "name it: --strokes_model strokes.json; motion-stage strokes train makes one"
+        raise UsageError("there is no model to tell strokes by", remedy)
+    given = read_given(settings, workspace.root)
     sources = sources_in(workspace, settings.fps)
     if not sources:
         if workspace.report_path(STAGE).is_file():
@@ -76,17 +81,33 @@ def measure_motion(options: MotionOptions) -> int:
             log.say(options.differing)
         for line in clear_gone(workspace, {source.name for source in sources}):
             log.say(line)
-        _each(options, scale, sources, log)
+        _each(options, given, sources, log)
     if not options.quiet:
         tell(_summary(log, time.monotonic() - started))
     return SOME_IMAGES_FAILED if log.failures and not options.keep_going else DONE
 
 
-def _each(options: MotionOptions, scale: Scale | None, sources: Sequence[Source], log: RunLog) -> None:
+def read_given(settings: MotionSettings, root: Path) -> Given:
+    """The scale and the model of strokes that the settings name.
+
+    Raises:
+        UsageError: the scale is none, or LightGBM is not installed.
+        ConfigError: the model is none, or was trained on other features.
+    """
+    scale = read_scale(settings.scale, root)
+    if settings.strokes_model is None:
+        return Given(scale)
+    from motion_stage.strokes.model import StrokeClassifier, read_model
+
+    model = read_model(root / settings.strokes_model)
+    return Given(scale, StrokeClassifier(model), hashlib.sha256(record_bytes(model)).hexdigest())
+
+
+def _each(options: MotionOptions, given: Given, sources: Sequence[Source], log: RunLog) -> None:
     for source in sources:
         file = options.workspace.image_file(source.name)
         try:
-            made = Maker(options.workspace, options.settings, scale, source).make(options.step, options.overwrite)
+            made = Maker(options.workspace, options.settings, given, source).make(options.step, options.overwrite)
         except ImageError as error:
             log.fail(file, error)
             continue

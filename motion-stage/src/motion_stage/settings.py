@@ -14,6 +14,7 @@ from stage_kit.command.refusals import require
 Despike = Literal["residual", "hampel", "none"]
 Filter = Literal["savgol", "median", "butterworth", "oneeuro", "none"]
 Speed = Literal["derivative", "window", "seed"]
+Sport = Literal["none", "rowing", "gait"]
 POLYNOMIAL = 3
 
 
@@ -45,6 +46,13 @@ class MotionSettings:
     facing: Literal["auto", "left", "right"] = "auto"
     fps: float = 0.0
     slowmo: float = 1.0
+    sport: Sport = "none"
+    hand: Literal["auto", "both", "left", "right"] = "auto"
+    drive: Literal["auto", "left", "right"] = "auto"
+    walking: Literal["auto", "left", "right"] = "auto"
+    strokes_model: str | None = None
+    left_handed: int = 0
+    plots: int = 1
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""

@@ -15,6 +15,7 @@ from motion_stage.angles import JOINTS, SEGMENTS, joint_angles, segment_angles, 
 from motion_stage.motion import Motion, speeds_of
 from motion_stage.named_points import path_of
 from motion_stage.sequence import Floats, State, Track
+from motion_stage.settings import Sport
 from pose_contract.skeletons import Skeleton
 
 ROWS_AT_ONCE = 4096
@@ -29,6 +30,8 @@ class TableContext:
     skeleton: Skeleton
     speed_points: tuple[str, ...]
     scaled: bool
+    sport: Sport = "none"
+    stroke_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
