@@ -25,7 +25,7 @@ def walking(workspace: Workspace) -> Workspace:
 
 
 def run(workspace: Workspace, *flags: str) -> int:
-    return main(["--workspace", str(workspace.root), "--quiet", *flags])
+    return main(["--workspace", str(workspace.root), "--quiet", "--plots", "0", *flags])
 
 
 def files(workspace: Workspace) -> dict[str, bytes]:
