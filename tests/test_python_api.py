@@ -56,7 +56,8 @@ def test_the_numbers_are_the_commands(done: Workspace, photos: list[Path]) -> No
     for record in records:
         name = done.image_name(record.image)
         assert found[name].records() == record.people
-        np.testing.assert_array_equal(boxes[name].boxes_xyxy.reshape(-1, 4), [p.box.xyxy for p in record.people])
+        listed = np.array([p.box.xyxy for p in record.people]).reshape(-1, 4)
+        np.testing.assert_array_equal(boxes[name].boxes_xyxy, listed)
         path = done.path(record.image)
         drawn = {
             done.inspect_file(name): draw_boxes(path, boxes[name]),

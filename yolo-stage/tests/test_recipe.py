@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from yolo_stage.labels import read_labels
+from yolo_stage.model_files import LITE
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "lite"
 BODY = [31, 18.5, 69, 129]  # of `standing`
@@ -22,6 +23,11 @@ def recipe() -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(RECIPE))
     yield {name: importlib.import_module(name) for name in ("voting", "vote_boxes")}
     sys.path.remove(str(RECIPE))
+
+
+def test_the_recipe_s_network_is_the_embedded_one() -> None:
+    (embedded,) = LITE.glob("*.cfg")
+    assert (RECIPE / "person_lite.cfg").read_bytes() == embedded.read_bytes()
 
 
 def standing(count: int = 14) -> np.ndarray:
