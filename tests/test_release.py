@@ -54,7 +54,8 @@ def test_a_tag_pushes_both_flavours_with_sbom_and_provenance() -> None:
 def test_bake_gives_the_dockerfile_the_arguments_that_it_takes() -> None:
     given = re.search(r"^  args .*= \{(.*)\}$", (REPO / "docker-bake.hcl").read_text(), re.MULTILINE)
     taken = set(re.findall(r"^ARG (\w+)", (REPO / "docker/Dockerfile").read_text(), re.MULTILINE))
-    assert given and set(re.findall(r"(\w+) =", given[1])) == taken
+    ours = {"MOTION_ALONE"}  # a list that stands in two of its parts, and nobody's to give
+    assert given and set(re.findall(r"(\w+) =", given[1])) == taken - ours
 
 
 def test_the_job_runs_yolo_first_then_hrn_on_one_claim() -> None:
