@@ -328,6 +328,8 @@ def test_the_tables_are_rebuilt_from_the_records(workspace: Workspace) -> None:
         "x": str(first.x),
         "y": str(first.y),
         "score": "0.75",
+        "frame": "",
+        "t_seconds": "",
     } in rows
     images = json.loads((workspace.root / "output/images.coco.json").read_text())
     ids = {row["file_name"]: row["id"] for row in images["images"]}
