@@ -13,7 +13,7 @@ import pytest
 from clips import clip, needs_ffmpeg, number_in
 from numpy.typing import NDArray
 
-from pose_contract.errors import ImageError
+from pose_contract.errors import ImageError, WorkspaceError
 from pose_contract.records import Box, MadeBy, Person
 from pose_contract.video_records import FrameAnnot, VideoAnnot
 from pose_contract.workspace import Workspace
@@ -208,6 +208,22 @@ def test_what_is_whole_of_a_part_is_taken(
     assert network.asked == set(range(known, FRAMES))
 
 
+def test_what_is_torn_after_the_last_frame_is_cut_off(workspace: Workspace, task: VideoTask) -> None:
+    work = Doubling(task, lambda _: 1)
+    done(workspace, work, Network())
+    record = workspace.path(task.record)
+    whole = record.read_bytes()
+    key = {"image_sha256": task.image_sha256, "made_by": MADE_BY.model_dump(exclude_none=True)}
+    _, lines = whole.split(b"\n", 1)
+    record.unlink()
+    part_path(record).write_bytes(
+        json.dumps(key, separators=(",", ":")).encode() + b"\n" + lines + b'{"frame": 40, "t_s'
+    )
+    network = Network()
+    done(workspace, work, network)
+    assert record.read_bytes() == whole and not network.asked
+
+
 def test_a_movie_that_is_gone_is_drawn_anew_and_no_more(workspace: Workspace, task: VideoTask) -> None:
     done(workspace, Doubling(task), Network())
     movie = workspace.path("inspect/a.mp4")
@@ -277,6 +293,22 @@ def test_an_unreadable_frame_ends_the_video_not_the_run(workspace: Workspace, ta
     with pytest.raises(ImageError, match="is broken"):
         done(workspace, Doubling(task, broken), Network())
     assert threading.active_count() < 20 and not workspace.path(task.record).exists()
+
+
+@pytest.mark.parametrize("where", ["people_in", "drawn"])
+def test_whatever_ends_a_run_nobody_decodes_a_video_that_is_closed(
+    workspace: Workspace, task: VideoTask, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that does ends the process without a word."""
+
+    def full(*_: object) -> None:
+        raise WorkspaceError("the disk is full", "free some")
+
+    monkeypatch.setattr(Doubling, where, full)
+    with pytest.raises(WorkspaceError, match="full"):
+        done(workspace, Doubling(task, lambda _: 1), Network(at_once=(1, 1)))
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "ahead"]
+    assert part_path(workspace.path(task.record)).exists() and not workspace.path("inspect/a.mp4").exists()
 
 
 def test_a_line_on_a_video() -> None:

@@ -213,6 +213,22 @@ def sound_of(path: Path) -> str:
     return hashlib.sha256(subprocess.run(words, check=True, capture_output=True, timeout=60).stdout).hexdigest()
 
 
+def sound_starts(path: Path) -> float:
+    """Seconds from the first frame to the first sound."""
+    with av.open(str(path)) as container:
+        starts = {
+            stream.type: float(min(packet.pts * packet.time_base for packet in packets))
+            for stream in container.streams
+            if (packets := packets_of(path, stream.index))
+        }
+    return starts["audio"] - starts["video"]
+
+
+def packets_of(path: Path, index: int) -> list[av.Packet]:
+    with av.open(str(path)) as container:
+        return [packet for packet in container.demux(container.streams[index]) if packet.pts is not None]
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize("offset", ["0", "5.25"])
 def test_a_movie_has_the_sources_times_and_sound(tmp_path: Path, offset: str) -> None:
@@ -225,6 +241,7 @@ def test_a_movie_has_the_sources_times_and_sound(tmp_path: Path, offset: str) ->
     assert [frame.t_seconds for frame in again] == pytest.approx([frame.t_seconds for frame in frames], abs=0.001)
     assert [number_in(frame.picture) for frame in again] == [number_in(frame.picture) for frame in frames]
     assert sound_of(source) == sound_of(tmp_path / "out/final.mp4")
+    assert sound_starts(tmp_path / "out/final.mp4") == pytest.approx(sound_starts(source), abs=0.03)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["final.mp4"]
 
 

@@ -13,8 +13,9 @@ from pose_contract.records import Box, Person, RunReport
 from pose_contract.storage import write_bytes
 from pose_contract.video_records import FrameAnnot, VideoAnnot
 from pose_contract.workspace import Workspace
+from stage_kit.videos.part_file import PartKey, part_path
 from stage_kit.videos.reader import open_video
-from stage_kit.videos.record_files import VideoRecord
+from stage_kit.videos.record_files import VideoRecord, line_of
 from stage_kit.videos.writer import write_movie
 from yolo_stage.frames_between import frames_between, matched
 from yolo_stage.options import DetectOptions
@@ -96,6 +97,20 @@ def test_between_frames_that_are_looked_at_boxes_move_evenly(films: Workspace, e
         red = max(line.people, key=lambda person: person.score)
         assert red.box.xyxy == pytest.approx(red_box(min(number, last)), abs=2.5)
     assert record_of(films).header.made_by.options["detect_every"] == every
+
+
+@pytest.mark.parametrize("known", range(1, FRAMES, 2))
+def test_a_killed_run_goes_on_between_frames_that_are_looked_at(films: Workspace, known: int) -> None:
+    """What lies between is reckoned from both, so the frame before is looked at once more."""
+    run(films, detect_every=5)
+    path = films.path("annots/sub/b.mp4.jsonl")
+    whole = path.read_bytes()
+    header = record_of(films).header
+    key = PartKey(image_sha256=header.image_sha256, made_by=header.made_by)
+    path.unlink()
+    part_path(path).write_bytes(b"".join([line_of(key), *whole.splitlines(keepends=True)[1 : known + 1]]))
+    run(films, detect_every=5)
+    assert path.read_bytes() == whole
 
 
 def test_one_bad_video_stops_no_other(films: Workspace) -> None:

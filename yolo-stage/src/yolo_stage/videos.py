@@ -44,9 +44,10 @@ class VideoDetection:
     def prepared(self, given: Given) -> PreparedFrame:
         """The letterboxed frame as one row; none where the network is not asked."""
         frame, _ = given
+        if frame.number % self.task.asked_every:
+            return PreparedFrame(frame, np.zeros((0,), np.float32))
         network_input, mapping = self.fit(frame.picture)
-        asked = frame.number % self.task.asked_every == 0
-        return PreparedFrame(frame, network_input[None][: int(asked)], mapping)
+        return PreparedFrame(frame, network_input[None], mapping)
 
     def lines(
         self, answered: Iterator[tuple[PreparedFrame, Sequence[Candidates]]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -105,8 +105,9 @@ class FrameRun(Generic[Answer]):
                 lines = frame_lines(record, work.kind)
                 return self._shown(work, video, zip(video.frames(), lines, strict=False), tell)
             part = PartFile(record, PartKey(image_sha256=work.task.image_sha256, made_by=work.task.made_by), work.kind)
-            with part:
-                done = self._shown(work, video, self._written(work, video, part), tell)
+            # Whatever ends the run, no thread may still decode when the video is closed.
+            with part, contextlib.closing(self._lines(work, video, part)) as lines:
+                done = self._shown(work, video, _written(lines, part), tell)
                 header = work.header(_header_fields(work, video, done, part.frames_sha256()))
                 part.finish(header)
         return done
@@ -130,17 +131,9 @@ class FrameRun(Generic[Answer]):
             drawing.finish()
         return VideoDone(frames, most, video.flags)
 
-    def _written(
-        self, work: VideoWork[Answer, Any], video: VideoReader, part: PartFile[Any]
-    ) -> Iterator[tuple[VideoFrame, Frame]]:
-        for frame, line in self._lines(work, video, part):
-            if frame.number >= part.known:
-                part.append(line)
-            yield frame, line
-
     def _lines(
         self, work: VideoWork[Answer, Any], video: VideoReader, part: PartFile[Any]
-    ) -> Iterator[tuple[VideoFrame, Frame]]:
+    ) -> Generator[tuple[VideoFrame, Frame]]:
         """A line for every frame: those that are known as they are, the others by the network."""
         places = _places(video)
         frames = taken_ahead(work.frames(video.frames()), places)
@@ -204,6 +197,13 @@ class FrameRun(Generic[Answer]):
         answers = self._answers(inputs)
         self._batch_size.took(len(batch), time.perf_counter() - begun)
         return batch, answers
+
+
+def _written(lines: Iterable[tuple[VideoFrame, Frame]], part: PartFile[Any]) -> Iterator[tuple[VideoFrame, Frame]]:
+    for frame, line in lines:
+        if frame.number >= part.known:
+            part.append(line)
+        yield frame, line
 
 
 def _places(video: VideoReader) -> int:
