@@ -29,7 +29,6 @@ from pose_contract.storage import write_record
 from pose_contract.video_records import FramePose
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import encode_jpeg
-from stage_kit.testing import dies_at_write
 from stage_kit.videos.writer import write_movie
 
 SIZE = 320, 240
@@ -37,6 +36,17 @@ NAME = "erg.mp4"
 HIPS = (160.0, 110.0)
 SCALE = 0.5
 Picture = NDArray[np.uint8]
+DEATHS = """
+import sys
+import motion_stage.movie.make, motion_stage.run  # once, not in each process that dies
+from motion_stage.cli import main
+from stage_kit.testing import dies_at_write
+words = ["render", "--workspace", sys.argv[1], "--plots", "0", "--quiet"]
+point = 0
+while dies_at_write(lambda: main(words), point, point % 2 == 0):
+    point += 1
+print(point)
+"""
 
 
 def run(workspace: Workspace, *words: str) -> int:
@@ -125,10 +135,18 @@ def test_a_rower_s_strip_has_drives_catches_and_a_cursor_that_moves(workspace: W
 
 @pytest.mark.parametrize("size", [(64, 48), (127, 95), (95, 211)])
 def test_small_and_odd_sizes(workspace: Workspace, size: tuple[int, int]) -> None:
-    grey_video(workspace, times(30, 0.2), size=size)
-    write_video(workspace, NAME, times(30, 0.2), lambda *_: [pose(figure((40, 30), 0.1))], size_wh=size)
+    name = "odd.mkv"
+    (workspace.root / "images").mkdir()
+    with av.open(str(workspace.root / "images" / name), "w") as container:  # H.264 has no odd sizes
+        stream = container.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size, "bgr0"
+        for _ in range(6):
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 90, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    write_video(workspace, name, times(30, 0.2), lambda *_: [pose(figure((40, 30), 0.1))], size_wh=size)
     assert run(workspace) == DONE
-    pictures, _ = frames_of(movie_path(workspace))
+    pictures, _ = frames_of(movie_path(workspace, name))
     height, width = pictures[0].shape[:2]
     assert len(pictures) == 6 and width == size[0] + size[0] % 2 and height == size[1] + strip_height(*size)
 
@@ -251,21 +269,20 @@ def test_a_face_is_covered_by_the_flag(workspace: Workspace) -> None:
     for flag in ("0", "1"):
         assert run(workspace, "--blur_faces", flag) == DONE
         picture = frames_of(movie_path(workspace))[0][4]
-        spread.append(float(picture[30:50, 155:175].astype(float).std()))  # around the nose
+        spread.append(float(picture[30:40, 175:185].astype(float).std()))  # the face beside the skeleton
     assert spread[1] < 0.5 * spread[0], spread
 
 
 def test_a_death_at_any_moment_of_drawing_is_mended(filmed: Workspace) -> None:
+    """In a process of its own, as a fork of one in which OpenCV's threads have begun would wait for them."""
     assert run(filmed) == DONE
-    whole = movie_path(filmed).read_bytes()
-    for after in (False, True):
-        point = 0
-        while dies_at_write(lambda: run(filmed, "render", "--quiet"), point, after):
-            assert movie_path(filmed).read_bytes() == whole and (filmed.root / "motion" / NAME / "report.json").exists()
-            point += 1
-        assert point >= 2
+    whole, report = movie_path(filmed).read_bytes(), movie_path(filmed).with_name("report.json").read_bytes()
     movie_path(filmed).unlink()
-    dies_at_write(lambda: run(filmed, "--quiet"), 1, after=False)
+    finished = subprocess.run(
+        [sys.executable, "-c", DEATHS, str(filmed.root)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert finished.returncode == 0 and int(finished.stdout) >= 3, finished.stderr
+    assert movie_path(filmed).with_name("report.json").read_bytes() == report
     assert run(filmed) == DONE and movie_path(filmed).read_bytes() == whole
     assert not [path for path in movie_path(filmed).parent.iterdir() if path.name.startswith(".")]
 

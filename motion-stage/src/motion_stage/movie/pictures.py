@@ -48,14 +48,14 @@ def opened_pictures(workspace: Workspace, source: Source, facts: SourceFacts) ->
     """
     rate = 1 / facts.usual_dt if facts.usual_dt > 0 else 0.0
     if not facts.image_sha256:
-        frames = taken_ahead(_photos(workspace, source), _ahead(facts))
+        frames = taken_ahead(_photos(workspace, source, facts), _ahead(facts))
         with contextlib.closing(frames):
             yield Pictures(frames, rate, None)
         return
     path = workspace.path(facts.image)
     _require_same(path, facts.image_sha256)
     with open_video(path) as video, contextlib.closing(taken_ahead(video.frames(), _ahead(facts))) as decoded:
-        yield Pictures(_together(source, (frame.picture for frame in decoded)), rate, path)
+        yield Pictures(_together(source, facts, (frame.picture for frame in decoded)), rate, path)
 
 
 def _require_same(path: Path, sha256: str) -> None:
@@ -69,18 +69,27 @@ def _require_same(path: Path, sha256: str) -> None:
         raise SourceGoneError("has changed since its poses were found", AGAIN)
 
 
+def _require_size(picture: Picture, facts: SourceFacts) -> None:
+    """A record that a person has edited may say what is not so."""
+    height, width = picture.shape[:2]
+    if (width, height) != (facts.width, facts.height):
+        raise ImageError(f"has frames of {width} x {height}, its poses say {facts.width} x {facts.height}", AGAIN)
+
+
 def _ahead(facts: SourceFacts) -> int:
     return max(1, min(MOST_AHEAD, PIXELS_AHEAD // (facts.width * facts.height)))
 
 
-def _together(source: Source, pictures: Iterator[Picture]) -> Iterator[tuple[PosedFrame, Picture]]:
+def _together(source: Source, facts: SourceFacts, pictures: Iterator[Picture]) -> Iterator[tuple[PosedFrame, Picture]]:
     try:
-        yield from zip(source.frames(), pictures, strict=True)
+        for frame, picture in zip(source.frames(), pictures, strict=True):
+            _require_size(picture, facts)
+            yield frame, picture
     except ValueError:
         raise ImageError("has other frames than its poses", AGAIN) from None
 
 
-def _photos(workspace: Workspace, source: Source) -> Iterator[tuple[PosedFrame, Picture]]:
+def _photos(workspace: Workspace, source: Source, facts: SourceFacts) -> Iterator[tuple[PosedFrame, Picture]]:
     for frame in source.frames():
         path = workspace.path(frame.image)
         try:
@@ -88,4 +97,5 @@ def _photos(workspace: Workspace, source: Source) -> Iterator[tuple[PosedFrame, 
             picture = read_image(path)
         except ImageError as error:
             raise SourceGoneError(f"holds a photo that {error.reason}: {frame.image}", error.remedy) from None
+        _require_size(picture, facts)
         yield frame, picture

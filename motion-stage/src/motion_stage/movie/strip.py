@@ -23,7 +23,7 @@ Color = tuple[int, int, int]
 
 PAGE_SECONDS = 10.0
 ONE_PAGE_SECONDS = 16.0  # a clip that is no longer has one page
-HEIGHT_SHARE, LEAST_HEIGHT = 0.07, 56  # of width and height together
+HEIGHT_SHARE, LEAST_HEIGHT, ROOMY = 0.07, 56, 90  # of width and height together
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 PAPER, INK, FAINT, FLOOR = (24, 24, 24), (235, 235, 235), (90, 90, 90), (150, 150, 150)
 DRIVE, RECOVERY, CATCH, FINISH = (38, 78, 120), (96, 64, 20), (90, 220, 90), (255, 110, 110)
@@ -111,7 +111,13 @@ class Strip:
         _, high = self._letters.size_wh("0")
         wide, _ = self._letters.size_wh(self._label(self._top))
         left = min(wide, self.width // 4)
-        return left, min(high + 2, self.height // 2), max(self.width - self._letters.pad - 1, left + 1), self.height - 4
+        top, right = min(high + 2, self.height // 2), max(self.width - self._letters.pad - 1, left + 1)
+        return left, top, right, self.height - (high if self._has_room else 4)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether seconds can stand below the plot."""
+        return self.height >= ROOMY
 
     def _x(self, t_seconds: float, start: float) -> int:
         left, _, right, _ = self._plot
@@ -156,21 +162,22 @@ class Strip:
                 yield span.start_seconds, span.end_seconds, color
 
     def _axes(self, canvas: Picture, start: float) -> None:
-        left, top, right, bottom = self._plot
+        left, _, right, bottom = self._plot
         cv2.line(canvas, (left, bottom), (right, bottom), FAINT)
         step = _round_step(self.seconds / max((right - left) / 90, 1))
         tick = math.ceil(start / step) * step
         while tick <= start + self.seconds:
             x = self._x(tick, start)
             cv2.line(canvas, (x, bottom), (x, bottom - max(3, self._letters.pad)), INK)
+            if self._has_room and x + self._letters.size_wh(f"{tick:g}")[0] < self.width:
+                self._write(canvas, f"{tick:g}", x, bottom + self._letters.size_wh("0")[1] // 2)
             tick += step
-        high = _round_step(self._top / 2.2)
-        for speed in (high, 2 * high):
-            if speed < self._top:
-                y = self._y(speed)
-                cv2.line(canvas, (left, y), (right, y), FAINT)
-                if y - top > self._letters.size_wh("0")[1] // 2:
-                    self._write(canvas, self._label(speed), 0, y)
+        high = _round_step(self._top / 4)
+        for speed in np.arange(high, self._top, high).tolist():
+            y = self._y(speed)
+            cv2.line(canvas, (left, y), (right, y), FAINT)
+            if self._has_room or speed == high:
+                self._write(canvas, self._label(speed), 0, y)
         floor = next((curve.floor for curve in self.content.curves), math.nan)
         if math.isfinite(floor):
             canvas[self._y(floor), left:right:4] = FLOOR
