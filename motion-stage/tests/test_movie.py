@@ -20,7 +20,8 @@ from synthetic import rower
 
 from motion_stage.cli import main
 from motion_stage.movie.frames import RAW, SMOOTH
-from motion_stage.movie.strip import CATCH, DRIVE, RECOVERY, strip_height
+from motion_stage.movie.strip import strip_height
+from motion_stage.movie.strip_content import CATCH, DRIVE, RECOVERY
 from motion_stage.sequence import Floats
 from pose_contract.errors import DONE, INTERRUPTED, WORKSPACE
 from pose_contract.records import ImagePoses, MadeBy

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_stage.movie.strip import Strip, strip_height
-from motion_stage.sequence import Floats
+from motion_stage.sequence import Floats, present
 from pose_contract.skeletons import Skeleton
 from stage_kit.pictures.draw_poses import DrawnPose, add_poses
 from stage_kit.pictures.draw_style import DrawStyle
@@ -92,5 +92,5 @@ def _recorded(person: Shown) -> DrawnPose:
 
 def _smoothed(person: Shown) -> DrawnPose:
     """Red, with the id."""
-    known = np.isfinite(person.smooth).all(axis=1)
+    known = present(person.smooth)
     return DrawnPose(np.where(known[:, None], person.smooth, 0.0), known.astype(np.float64), person.track, SMOOTH)

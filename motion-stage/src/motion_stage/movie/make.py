@@ -11,7 +11,8 @@ from motion_stage.movie.frames import FrameContent, FrameDrawing, Shown
 from motion_stage.movie.job import MovieJob
 from motion_stage.movie.made_tables import SmoothPlaces, read_curves, read_marks, read_spans
 from motion_stage.movie.pictures import SourceGoneError, opened_pictures
-from motion_stage.movie.strip import Strip, StripContent, strip_height
+from motion_stage.movie.strip import Strip, strip_height
+from motion_stage.movie.strip_content import StripContent
 from motion_stage.sources import PosedFrame
 from motion_stage.tables import SPEEDS_FILE, WIDE_FILE
 from motion_stage.track_file import TrackEntry

@@ -6,53 +6,33 @@ A long clip's strip turns its pages, so that a second is never too narrow to be 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_stage.movie.made_tables import Curve, Mark, Span
-from stage_kit.pictures.draw_poses import SIDE_COLORS
-from stage_kit.pictures.tags import PERSON_COLORS, Lettering, lettering
+from motion_stage.movie.made_tables import Curve
+from motion_stage.movie.strip_content import (
+    SHORT,
+    Color,
+    StripContent,
+    color_of,
+    color_of_mark,
+    digits_of,
+    round_step,
+    speed_at,
+)
+from stage_kit.pictures.tags import Lettering, lettering
 
 Picture = NDArray[np.uint8]
-Color = tuple[int, int, int]
 
 PAGE_SECONDS = 10.0
 ONE_PAGE_SECONDS = 16.0  # a clip that is no longer has one page
 HEIGHT_SHARE, LEAST_HEIGHT, ROOMY = 0.07, 56, 90  # of width and height together
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 PAPER, INK, FAINT, FLOOR = (24, 24, 24), (235, 235, 235), (90, 90, 90), (150, 150, 150)
-DRIVE, RECOVERY, CATCH, FINISH = (38, 78, 120), (96, 64, 20), (90, 220, 90), (255, 110, 110)
-RACKET: dict[str, Color] = {"fore": (150, 30, 30), "back": (110, 40, 130), "": (70, 70, 70)}  # by a class's beginning
-SHORT = {"catch": "C", "finish": "F"}
 ROOM_ABOVE = 1.08  # of the highest speed
-
-
-@dataclass(frozen=True)
-class StripContent:
-    """What the strip shows.
-
-    Attributes:
-        point: whose speed, as the tables name it.
-        duration_seconds: of the whole clip.
-        curves: one a person; the first one's marks and spans are shown.
-        marks, spans: of everybody.
-    """
-
-    point: str
-    duration_seconds: float
-    curves: Sequence[Curve] = ()
-    marks: Sequence[Mark] = ()
-    spans: Sequence[Span] = ()
-
-    @property
-    def first(self) -> int | None:
-        """The person whose marks and spans are shown."""
-        return next((one.track for one in (*self.curves, *self.marks, *self.spans)), None)
 
 
 def strip_height(width: int, height: int) -> int:
@@ -102,7 +82,7 @@ class Strip:
                 cv2.circle(canvas, (x, self._y(speed)), radius, color_of(curve), -1, cv2.LINE_AA)
         if self.content.curves:
             speed, unit = speed_at(self.content.curves[0], t_seconds), self.content.curves[0].unit
-            told.append(f"{speed:.{_digits(unit)}f} {unit}" if math.isfinite(speed) else f"- {unit}")
+            told.append(f"{speed:.{digits_of(unit)}f} {unit}" if math.isfinite(speed) else f"- {unit}")
         self._write(canvas, "   ".join(told), left)
 
     @property
@@ -128,7 +108,7 @@ class Strip:
         return round(bottom - min(max(speed / self._top, 0.0), 1.0) * (bottom - top))
 
     def _label(self, speed: float) -> str:
-        digits = _digits(self.content.curves[0].unit) if self.content.curves else 0
+        digits = digits_of(self.content.curves[0].unit) if self.content.curves else 0
         return f"{speed:.{digits}f}"
 
     def _drawn(self, start: float) -> Picture:
@@ -144,27 +124,15 @@ class Strip:
 
     def _shade(self, canvas: Picture, start: float) -> None:
         _, top, _, bottom = self._plot
-        for first, last, color in self._stretches():
+        for first, last, color in self.content.stretches():
             if last >= start and first <= start + self.seconds:
                 x1, x2 = self._x(max(first, start), start), self._x(min(last, start + self.seconds), start)
                 canvas[top : bottom + 1, x1:x2] = color
 
-    def _stretches(self) -> Iterator[tuple[float, float, Color]]:
-        """Drives, recoveries and strokes of the first person."""
-        first = self.content.first
-        strokes = [mark for mark in self.content.marks if mark.track == first and mark.kind in SHORT]
-        for mark, following in pairwise(strokes):
-            if mark.kind != following.kind:
-                yield mark.t_seconds, following.t_seconds, DRIVE if mark.kind == "catch" else RECOVERY
-        for span in self.content.spans:
-            if span.track == first:
-                color = next(color for begin, color in RACKET.items() if span.name.startswith(begin))
-                yield span.start_seconds, span.end_seconds, color
-
     def _axes(self, canvas: Picture, start: float) -> None:
         left, _, right, bottom = self._plot
         cv2.line(canvas, (left, bottom), (right, bottom), FAINT)
-        step = _round_step(self.seconds / max((right - left) / 90, 1))
+        step = round_step(self.seconds / max((right - left) / 90, 1))
         tick = math.ceil(start / step) * step
         while tick <= start + self.seconds:
             x = self._x(tick, start)
@@ -172,7 +140,7 @@ class Strip:
             if self._has_room and x + self._letters.size_wh(f"{tick:g}")[0] < self.width:
                 self._write(canvas, f"{tick:g}", x, bottom + self._letters.size_wh("0")[1] // 2)
             tick += step
-        high = _round_step(self._top / 4)
+        high = round_step(self._top / 4)
         for speed in np.arange(high, self._top, high).tolist():
             y = self._y(speed)
             cv2.line(canvas, (left, y), (right, y), FAINT)
@@ -201,7 +169,7 @@ class Strip:
         for mark in self.content.marks:
             if mark.track != self.content.first or not start <= mark.t_seconds <= start + self.seconds:
                 continue
-            x, color = self._x(mark.t_seconds, start), _color_of_mark(mark)
+            x, color = self._x(mark.t_seconds, start), color_of_mark(mark)
             if mark.kind == "toe_off":  # the lesser event of the two
                 cv2.line(canvas, (x, bottom), (x, bottom - (bottom - top) // 4), color)
                 continue
@@ -224,32 +192,3 @@ class Strip:
         (_, high), _ = cv2.getTextSize("0", FONT, self._letters.scale, 1)
         y = self._letters.pad + high if middle is None else middle + high // 2
         cv2.putText(canvas, text, (left + 2, y), FONT, self._letters.scale, color, self._letters.thickness, cv2.LINE_AA)
-
-
-def speed_at(curve: Curve, t_seconds: float) -> float:
-    """The speed in the frame that is shown then; NaN where there is none."""
-    at = int(np.searchsorted(curve.t_seconds, t_seconds - 1e-5))
-    if at >= len(curve.t_seconds) or abs(curve.t_seconds[at] - t_seconds) > 1e-3:
-        return math.nan
-    return float(curve.speed[at])
-
-
-def color_of(curve: Curve) -> Color:
-    """The person's own, as the tag beside the person has it."""
-    return PERSON_COLORS[curve.track % len(PERSON_COLORS)]
-
-
-def _color_of_mark(mark: Mark) -> Color:
-    if mark.kind in SHORT:
-        return CATCH if mark.kind == "catch" else FINISH
-    return SIDE_COLORS["left" if mark.side == "left" else "right"]
-
-
-def _digits(unit: str) -> int:
-    return 2 if unit == "m/s" else 0
-
-
-def _round_step(least: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(max(least, 1e-9)))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))

@@ -101,9 +101,10 @@ def _head_of(points: Points) -> NDArray[np.float64] | None:
     """The head's middle; None where it is not surely known."""
     ends = [points[name] for name in ("head_top", "upper_neck", "neck") if name in points][:2]
     if "head_top" in points and len(ends) == 2:
-        return np.mean(ends, axis=0, dtype=np.float64)
-    face = np.array([points[name] for name in FACE if name in points])
-    return (face.min(axis=0) + face.max(axis=0)) / 2 if len(face) >= 2 else None
+        return (ends[0] + ends[1]) / 2
+    face = np.array([points[name] for name in FACE if name in points], np.float64)
+    middle: NDArray[np.float64] | None = (face.min(axis=0) + face.max(axis=0)) / 2 if len(face) >= 2 else None
+    return middle
 
 
 def _radius_by(points: Points) -> float:
@@ -123,7 +124,7 @@ def _unseen(points: Points, box_xyxy: Sequence[float]) -> list[Region]:
     regions = [Region((x1, y1 - ABOVE_BOX * high, x2, y1 + share * high))]
     sides = [[points[f"{side}_{name}"] for side in ("left", "right") if f"{side}_{name}" in points] for name in _TRUNK]
     if all(sides):
-        shoulders, hips = (np.mean(side, axis=0, dtype=np.float64) for side in sides)
+        shoulders, hips = (np.array(side, np.float64).mean(axis=0) for side in sides)
         regions.append(
             _circle(shoulders + NECK_TORSOS * (shoulders - hips), TORSOS * float(np.linalg.norm(shoulders - hips)))
         )
