@@ -35,7 +35,7 @@ class Cell:
     @property
     def zoom(self) -> float:
         """Pixels of the cell for one of the photo."""
-        return self.picture.shape[1] / self.fit.width
+        return float(self.picture.shape[1] / self.fit.width)
 
     def places(self, xy_in_maps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Places [..., 2] of the maps in the cell's pixels."""

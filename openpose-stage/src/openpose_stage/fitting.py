@@ -56,4 +56,4 @@ def scaled(rows: Picture, scale: float, multiple: int) -> Picture:
 
 def to_picture(xy_in_cells: NDArray[np.float64], stride: float, fit: Fit) -> NDArray[np.float64]:
     """Places [..., 2] in cells of maps of that stride -> pixels of the picture."""
-    return (xy_in_cells + 0.5) * stride / np.array([fit.scale_x, fit.scale_y]) - 0.5
+    return np.asarray((xy_in_cells + 0.5) * stride / np.array([fit.scale_x, fit.scale_y]) - 0.5)

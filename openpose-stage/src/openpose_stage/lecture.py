@@ -138,10 +138,10 @@ def getPersons(  # noqa: N802
         part[[a, b]] = selLinks[number]
     points = Points(part, table[:, :2], table[:, 2])
     columns = np.array(rows, np.float64).reshape(-1, 4)
-    link, a, b = (columns[:, column].astype(np.int64) for column in range(3))
+    numbers, ones, others = columns[:, :3].astype(np.int64).T
     linked = np.full(len(rows), Verdict.LINKED, np.int64)
     none = np.zeros((len(rows), 0))
-    candidates = Candidates(link, a, b, none, columns[:, 3], np.zeros(len(rows), np.int64), linked)
+    candidates = Candidates(numbers, ones, others, none, columns[:, 3], np.zeros(len(rows), np.int64), linked)
     return assemble(points, candidates, _layout(selLinks, [0] * len(selLinks)))
 
 
@@ -177,7 +177,7 @@ def _single(maps: NDArray[np.float32]) -> NDArray[np.float32]:
         raise UsageError(f"expected maps [1, C, h, w], got {list(array.shape)}", "give the network's whole output")
     if not np.isfinite(array).all():
         raise UsageError("the maps hold NaN or infinity", "the weights do not work: fetch them again")
-    return array[0]
+    return np.asarray(array[0], np.float32)
 
 
 def _scale(maps: NDArray[np.float32], width: int, height: int) -> NDArray[np.float64]:

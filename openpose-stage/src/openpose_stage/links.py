@@ -136,7 +136,7 @@ def _samples(
     places = start[:, None] + np.linspace(0, 1, rules.samples)[None, :, None] * way[:, None]
     channel = np.array([ends.field for ends in layout.links], np.int64)[link][:, None]
     x, y = (along_the_line(fields, channel + axis, places) for axis in (0, 1))
-    return x * unit[:, :1] + y * unit[:, 1:]
+    return np.asarray(x * unit[:, :1] + y * unit[:, 1:])
 
 
 def along_the_line(

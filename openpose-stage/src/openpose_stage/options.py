@@ -78,10 +78,9 @@ class DecodeOptions:
     @classmethod
     def of(cls, flags: Mapping[str, Any]) -> DecodeOptions:
         """From a command's flags, which have the same names."""
-        given = {one.name: flags[one.name] for one in fields(cls)}
-        return cls(
-            **{name: bool(value) if name in ("seed_links", "single") else value for name, value in given.items()}
-        )
+        given: dict[str, Any] = {one.name: flags[one.name] for one in fields(cls)}
+        switches: dict[str, Any] = {name: bool(given[name]) for name in ("seed_links", "single")}
+        return cls(**given | switches)
 
     def rules(self, threshold: float) -> DecodeRules:
         """What the decoder takes; `threshold` is the network's own."""
@@ -112,7 +111,7 @@ class OpenposeOptions(RunOptions):
 
 
 def own_folders(workspace: Workspace) -> Workspace:
-    """The workspace with this stage's folders in the place of hrn-stage's: openpose/poses, openpose/final, and tables."""
+    """The workspace with this stage's folders in the place of hrn-stage's: openpose/poses, openpose/final, tables."""
     return replace(workspace, output=FOLDER, final=f"{FOLDER}/final")
 
 

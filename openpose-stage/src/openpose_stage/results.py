@@ -60,7 +60,7 @@ def remove_results(workspace: Workspace, name: str) -> None:
 
 
 def remove_stale(workspace: Workspace) -> list[str]:
-    """Removes records whose photo is gone, with their pictures; returns a line for each that is kept: a person's work."""
+    """Removes records whose photo is gone, with their pictures; returns a line for each that is kept, as edited."""
     lines = []
     folder = workspace.path(workspace.output) / "poses"
     for path in record_paths(folder):

@@ -1,7 +1,8 @@
-"""Networks by OpenVINO, on the CPU: an IR with COCO's heatmaps and fields as outputs, such as human-pose-estimation-0001."""
+"""Networks by OpenVINO, on the CPU: an IR with COCO's heatmaps and fields, such as human-pose-estimation-0001."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,7 @@ def raw_bgr(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class ReadIr:
-    """An IR that was read: the model with open sides, its stride, the places of its outputs, whether it is quantised."""
+    """An IR: the model with open sides, its stride, the places of its outputs, and whether it is quantised."""
 
     model: Any
     stride: int
@@ -99,7 +100,7 @@ def _stride(path: Path, model: Any) -> int:
 
 def _require_file(path: Path) -> None:
     try:
-        with open(open_regular(path), "rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             head = file.read(64).lstrip().lower()
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file", "an IR is two files of one name, .xml and .bin") from None
