@@ -19,13 +19,9 @@ def caffemodel(layers: Weights, old_format: bool = False) -> bytes:
     )
 
 
-def random_weights(parameters: Mapping[str, tuple[int, ...]], seed: int = 0, scale: float = 0.01) -> Weights:
-    """Numbers for every layer of a graph, as flat as the graph tells them."""
-    rng = np.random.default_rng(seed)
-    return {
-        name: [(scale * rng.standard_normal(size, np.float32)).astype(np.float32) for size in sizes]
-        for name, sizes in parameters.items()
-    }
+def flat_weights(parameters: Mapping[str, tuple[tuple[int, ...], ...]]) -> Weights:
+    """The same small number everywhere, for every layer of a graph."""
+    return {name: [np.full(shape, 1e-3, np.float32) for shape in shapes] for name, shapes in parameters.items()}
 
 
 def _blob(array: NDArray[np.float32]) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from caffe_files import caffemodel, random_weights
+from caffe_files import caffemodel, flat_weights
 
 from openpose_stage.engines.caffe import blob_of, load_caffe, require_caffe
 from openpose_stage.engines.caffe_file import read_sizes, require_weights
@@ -77,31 +77,34 @@ def test_the_norms() -> None:
     assert blob_of(picture, "seed").ravel() == pytest.approx([0, 128 / 255, 1])
 
 
-# Convolutions and numbers that OpenPose's published networks have; the caffemodels have four bytes a number and a few more.
+# The published files' sizes (weights.toml) are four bytes a number, and some for names and shapes; MPI's is not known.
+SIZES = {"coco": 209_274_056, "mpi": None, "mpi-fast": None, "body25": 104_715_850}
+
+
 @pytest.mark.parametrize(
     ("name", "convolutions", "parameters"),
-    [("coco", 92, 52_311_446), ("mpi", 92, 51_472_364), ("mpi-fast", 64, 34_236_164), ("body25", 114, 26_164_702)],
+    [("coco", 92, 52_311_446), ("mpi", 92, 51_481_032), ("mpi-fast", 64, 34_240_880), ("body25", 114, 26_166_084)],
 )
 def test_the_generated_graphs_are_the_published_networks(name: str, convolutions: int, parameters: int) -> None:
-    graph = CAFFE[name].graph()
-    kernels = re.findall(r'type: "Convolution"', graph.prototxt)
-    assert len(kernels) == convolutions
+    graph, size = CAFFE[name].graph(), SIZES[name]
+    assert len(re.findall(r'type: "Convolution"', graph.prototxt)) == convolutions
     assert graph.channels[OUTPUT] == CAFFE[name].layout.heatmaps + CAFFE[name].layout.fields
-    assert sum(map(sum, graph.parameters.values())) == pytest.approx(parameters, rel=0.002)
-    names = set(graph.parameters)
-    end = "Mconv7_stage6_L2" if name in ("coco", "mpi") else "Mconv7_stage4_L2" if name == "mpi-fast" else "Mconv7_stage1_L1"
-    assert {"conv1_1", "conv4_4_CPM", end} <= names
+    assert sum(math.prod(shape) for shapes in graph.parameters.values() for shape in shapes) == parameters
+    assert size is None or 0 < size - 4 * parameters < 100_000
 
 
-@pytest.mark.parametrize("name", ["coco", "mpi-fast", "body25"])
-def test_opencv_builds_the_generated_graphs(name: str) -> None:
-    """Without weights: shapes only."""
-    graph, layout = CAFFE[name].graph(), CAFFE[name].layout
-    net = cv2.dnn.readNetFromCaffe(np.frombuffer(graph.prototxt.encode(), np.uint8))
-    assert net.getLayerId(OUTPUT) >= 0
-    shape = net.getLayerShapes([1, 3, 64, 88], 0, net.getLayerId(OUTPUT)) if hasattr(net, "getLayerShapes") else None
-    if shape is not None:
-        assert list(shape[1][0]) == [1, layout.heatmaps + layout.fields, 8, 11]
+@pytest.mark.parametrize("name", ["mpi-fast", "body25"])
+def test_opencv_runs_a_generated_graph(name: str, tmp_path: Path) -> None:
+    """The whole network, on a small picture: all names, shapes and channels fit."""
+    model, path = CAFFE[name], tmp_path / "flat.caffemodel"
+    path.write_bytes(caffemodel(flat_weights(model.graph().parameters)))
+    network = load_caffe(model.graph(), model.layout, path, "openpose")
+    (maps,) = network.maps(np.zeros((1, 64, 88, 3), np.uint8))
+    assert maps.heatmaps.shape == (model.layout.parts, 8, 11) and maps.fields.shape == (model.layout.fields, 8, 11)
+
+
+HEAT = ((19, 3, 1, 1), (19,))
+PAF = ((38, 3, 1, 1), (38,))
 
 
 def spoilt(path: Path, how: str) -> None:
@@ -115,9 +118,9 @@ def spoilt(path: Path, how: str) -> None:
         "cut off": good[:-7],
         "half": good[: len(good) // 2],
         "zeros": bytes(5000),
-        "foreign": caffemodel(random_weights({"fc6": (100, 10), "conv9": (20,)})),
-        "one layer": caffemodel(random_weights({"heat": (57, 19)})),
-        "other sizes": caffemodel(random_weights({"heat": (57, 19), "paf": (114, 37)})),
+        "foreign": caffemodel(flat_weights({"fc6": ((100,), (10,)), "conv9": ((20,),)})),
+        "one layer": caffemodel(flat_weights({"heat": HEAT})),
+        "other sizes": caffemodel(flat_weights({"heat": HEAT, "paf": ((38, 3, 1, 1), (37,))})),
         "no blobs": caffemodel({"heat": [], "paf": []}),
     }[how]
     path.write_bytes(data)
@@ -157,11 +160,19 @@ def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_both_formats_of_caffe_are_read(tmp_path: Path) -> None:
-    weights = random_weights({"heat": (57, 19), "paf": (114, 38)})
+    weights = flat_weights({"heat": HEAT, "paf": PAF})
     for old in (False, True):
         path = tmp_path / f"{old}.caffemodel"
         path.write_bytes(caffemodel(weights, old))
         assert read_sizes(path) == {"heat": (57, 19), "paf": (114, 38)}
+
+
+def test_weights_in_the_right_number_and_the_wrong_shape_are_refused_when_they_compute(tmp_path: Path) -> None:
+    path = tmp_path / "flat.caffemodel"
+    path.write_bytes(caffemodel(flat_weights({"heat": ((57,), (19,)), "paf": PAF})))
+    network = load_caffe(tiny_graph(), COCO, path, "openpose")
+    with pytest.raises(WeightsError, match="OpenCV can't run the network"):
+        network.maps(np.zeros((1, 64, 64, 3), np.uint8))
 
 
 def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
@@ -174,7 +185,9 @@ def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
             require_weights(path, tiny_graph().parameters)
 
 
-@pytest.mark.parametrize(("version", "reads"), [("4.11.0", True), ("4.99", True), ("5.0.0", False), ("6.1.0-dev", False)])
+@pytest.mark.parametrize(
+    ("version", "reads"), [("4.11.0", True), ("4.99", True), ("5.0.0", False), ("6.1.0-dev", False)]
+)
 def test_opencv_5_reads_no_caffe_networks(version: str, reads: bool) -> None:
     if reads:
         require_caffe(version)

