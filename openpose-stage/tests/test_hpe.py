@@ -107,9 +107,7 @@ def test_several_scales_and_other_rules_find_the_same_people(shared: Path) -> No
         assert len(find(photo)) == 4, flags
 
 
-def test_a_list_gives_what_each_photo_alone_gives(
-    find: LoadedOpenpose, found: dict[str, Poses], shared: Path
-) -> None:
+def test_a_list_gives_what_each_photo_alone_gives(find: LoadedOpenpose, found: dict[str, Poses], shared: Path) -> None:
     for name in ("golf.jpg", "COCO_val2014_000000000192.jpg"):
         assert (find(shared / "photos" / name).keypoints_xy == found[name].keypoints_xy).all()
 
@@ -131,7 +129,9 @@ def small_ir(path: Path, channels: tuple[int, ...], open_sides: bool = False, st
 
 @pytest.mark.parametrize("open_sides", [False, True])
 @pytest.mark.parametrize("channels", [(38, 19), (19, 38)])
-def test_any_ir_with_these_outputs_does_in_any_order(tmp_path: Path, channels: tuple[int, int], open_sides: bool) -> None:
+def test_any_ir_with_these_outputs_does_in_any_order(
+    tmp_path: Path, channels: tuple[int, int], open_sides: bool
+) -> None:
     path = small_ir(tmp_path / "small.xml", channels, open_sides, 4)
     read = read_ir(path, COCO)
     assert (read.stride, read.heatmaps, read.fields) == (4, channels.index(19), channels.index(38))

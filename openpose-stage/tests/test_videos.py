@@ -111,7 +111,9 @@ def test_a_real_video(shared: Path, workspace: Workspace) -> None:
     assert min(joints) >= 4 and np.mean(joints) > 9
 
 
-def test_killed_at_any_time_a_run_goes_on_and_gives_the_same_bytes(shared: Path, film: Workspace, tmp_path: Path) -> None:
+def test_killed_at_any_time_a_run_goes_on_and_gives_the_same_bytes(
+    shared: Path, film: Workspace, tmp_path: Path
+) -> None:
     weights = str(shared / "weights/human-pose-estimation-0001.xml")
 
     def command(root: Path) -> list[str]:
