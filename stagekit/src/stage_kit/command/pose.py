@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED, USAGE
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, USAGE, UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
 from stage_kit.command.progress import shown, tell
@@ -23,7 +23,10 @@ COMMANDS = {
     "export": "records for CVAT or Label Studio; corrected poses as COCO's JSON or YOLO-pose text",
     "import": "corrections from CVAT's or Label Studio's export into the records",
     "schema": "write the records' JSON schemas",
+    "app": "look at a workspace and correct it in the browser (make app installs it)",
+    "report": "the gallery as one file, to send by mail (likewise)",
 }
+OF_THE_APP = ("app", "report")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,8 +40,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _tell_version()
         top.print_help(sys.stderr)
         return USAGE
+    if command in OF_THE_APP:
+        return run_command(f"pose {command}", lambda: _of_the_app(command, words[1:]))
     args = parser(command).parse_args(words[1:])
     return run_command(f"pose {command}", lambda: STORIES[command](args))
+
+
+def _of_the_app(command: str, words: Sequence[str]) -> int:
+    """The app stands above the stages: it tells its commands by the entry point group `pose.commands`."""
+    from importlib.metadata import entry_points
+
+    point = next(iter(entry_points(group="pose.commands", name=command)), None)
+    try:
+        run = point.load() if point is not None else None
+    except ModuleNotFoundError:
+        run = None
+    if run is None:
+        raise UsageError(f"pose {command} needs the app, which is not installed", "make setup APP=1")
+    code: int = run(words)
+    return code
 
 
 def parser(command: str) -> FlagParser:
