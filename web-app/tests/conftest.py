@@ -1,4 +1,4 @@
-"""A workspace that was made for the test, a client without a network, a real server, and a browser where there is one."""
+"""A workspace that was made for the test, a real server, the demo as the stages left it, and a browser."""
 
 from __future__ import annotations
 

@@ -57,7 +57,9 @@ def test_a_failure_stands_until_the_record_that_lacked_is_written(workspace: Wor
     assert by_name(catalog)["new.jpg"].state == "failed"
     add_photo(workspace, Photo("new.jpg"))
     assert by_name(catalog)["new.jpg"].state == "done"
-    add_report(workspace, "hrn-stage", [("images/a.jpg", "has changed since yolo-stage saw it", "run yolo-stage again")])
+    add_report(
+        workspace, "hrn-stage", [("images/a.jpg", "has changed since yolo-stage saw it", "run yolo-stage again")]
+    )
     assert by_name(catalog)["a.jpg"].state == "failed"
 
 

@@ -130,7 +130,9 @@ def add_video(workspace: Workspace, name: str = "erg.mp4", frames: int = 30) -> 
     rows += [f"{i},{i / 30:.6f},1,hand,1,{100 * abs(np.sin(i / 5)):.4f},0,0,measured" for i in range(frames)]
     rows[5] = "4,0.133333,1,hand,,,,,missing"
     write_bytes(folder / "speeds.csv", ("\n".join(rows) + "\n").encode())
-    events = "track,kind,side,t_seconds,frame,quality\n1,catch,both,0.3,9,measured\n1,foot_strike,left,0.7,21,measured\n"
+    events = (
+        "track,kind,side,t_seconds,frame,quality\n1,catch,both,0.3,9,measured\n1,foot_strike,left,0.7,21,measured\n"
+    )
     write_bytes(folder / "events.csv", events.encode())
     write_bytes(folder / "report.json", json.dumps({"schema_version": 1}).encode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,16 +46,16 @@ class Follower:
     workspace: Workspace
     call: Call = call_stage
     changed: Callable[[], None] = lambda: None
-    _waiting: dict[str, None] = field(default_factory=dict)
+    _waiting: dict[str, bool] = field(default_factory=dict)
     _state: dict[str, Following] = field(default_factory=dict)
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _stopped: bool = False
 
-    def follow(self, name: str) -> None:
-        """The photo `name` has been corrected."""
+    def follow(self, name: str, boxes: bool) -> None:
+        """The photo `name` has been corrected; `boxes`: not its keypoints alone."""
         with self._wake:
-            self._waiting[name] = None
+            self._waiting[name] = boxes or self._waiting.get(name, False)
             self._state[name] = Following("waiting")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="following", daemon=True)
@@ -88,7 +88,7 @@ class Follower:
                     self._wake.wait()
                 if self._stopped:
                     return
-                names = list(self._waiting)
+                names = dict(self._waiting)
                 self._waiting.clear()
                 self._state.update(dict.fromkeys(names, Following("running")))
             code, told = self._follow(names)
@@ -96,10 +96,10 @@ class Follower:
             with self._wake:
                 self._settle(names, code, told)
 
-    def _settle(self, names: Sequence[str], code: int, told: str) -> None:
+    def _settle(self, names: Mapping[str, bool], code: int, told: str) -> None:
         """What became of these photos; where the workspace was another run's, they wait for their next turn."""
         if code == WORKSPACE and "already running" in told:
-            self._waiting.update(dict.fromkeys(names))
+            self._waiting.update({name: boxes or self._waiting.get(name, False) for name, boxes in names.items()})
             self._state.update(dict.fromkeys(names, Following("waiting", told)))
             if not self._stopped:
                 self._wake.wait(AGAIN_SECONDS)
@@ -109,9 +109,13 @@ class Follower:
             if name not in self._waiting:  # it was corrected again meanwhile
                 self._state[name] = Following(state, told if code else "")
 
-    def _follow(self, names: Sequence[str]) -> tuple[int, str]:
-        for stage in stages_that_follow(self.workspace, names):
-            only = [f"--only={name}" for name in names]  # a name may begin with a dash
+    def _follow(self, names: Mapping[str, bool]) -> tuple[int, str]:
+        """Calls the stages that made the records; the one that makes boxes for those alone whose boxes changed."""
+        for stage in stages_that_follow(self.workspace, list(names)):
+            of_boxes = stage.status is not None and stage.status.record == "annots"
+            only = [f"--only={name}" for name, boxes in names.items() if boxes or not of_boxes]  # it may begin with -
+            if not only:
+                continue
             words = ["--workspace", str(self.workspace.root), "--quiet", *only]
             code, told = self.call([sys.executable, "-m", f"{stage.package}.cli", *words])
             if code != DONE:
@@ -124,7 +128,7 @@ def stages_that_follow(workspace: Workspace, names: Sequence[str]) -> list[Stage
     makers: set[str] = set()
     for name in names:
         for file, kind in ((workspace.annot_file(name), ImageAnnot), (workspace.poses_file(name), ImagePoses)):
-            record = read_record(workspace.path(file), kind)  # type: ignore[type-var]
+            record = read_record(workspace.path(file), kind)
             if isinstance(record, ImageAnnot | ImagePoses):
                 makers.add(record.made_by.stage)
     return [stage for stage in installed_stages() if stage.name in makers and stage.status is not None]

@@ -43,10 +43,10 @@ def stage_runs(catalog: Catalog) -> list[StageRun]:
     entries = catalog.entries()
     order = {stage.name: place for place, stage in enumerate(installed_stages())}
     reports = sorted(catalog.reports().items(), key=lambda item: (order.get(item[1].stage, len(order)), item[0].name))
-    return [_run(catalog, path, report, entries) for path, report in reports]
+    return [_run(path, report, entries) for path, report in reports]
 
 
-def _run(catalog: Catalog, path: Path, report: RunReport, entries: Sequence[Entry]) -> StageRun:
+def _run(path: Path, report: RunReport, entries: Sequence[Entry]) -> StageRun:
     running = report.state == "running"
     state: State = "killed" if running and not _is_alive(path.with_name(f".{path.stem}.lock")) else report.state
     records = {stage.name: stage.status.record for stage in installed_stages() if stage.status}

@@ -183,7 +183,8 @@ def correct(
         raise HTTPException(428, "say by If-Match which records you have seen")
     saved = save(shared.workspace, entry.name, correction, if_match.strip().removeprefix("W/").strip('"'))
     shared.catalog.forget()
-    shared.follower.follow(entry.name)
+    if saved.boxes or saved.keypoints:
+        shared.follower.follow(entry.name, saved.boxes)
     response.headers["ETag"] = f'"{saved.etag}"'
     return SavedOut(etag=saved.etag, boxes=saved.boxes, keypoints=saved.keypoints, notes=saved.notes)
 

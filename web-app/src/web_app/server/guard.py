@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -85,14 +84,14 @@ class Guard:
 
 async def _body(receive: Receive) -> bytes | None:
     """The whole body; None of one that is larger than we take."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > MOST_BODY_BYTES:
             return None
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -121,7 +120,7 @@ def _is_own_page(headers: Headers, host: str) -> bool:
 
 
 def _cookie(header: str) -> str:
-    cookies: SimpleCookie[Any] = SimpleCookie()
+    cookies = SimpleCookie()
     try:
         cookies.load(header)
     except CookieError:

@@ -26,8 +26,8 @@ COOKIE_SECONDS = 30 * 86_400
 MOST_FORM_LETTERS = 2_000
 
 
-def _page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
-    page: Response = request.app.state.templates.TemplateResponse(request, template, context, status_code=status)
+def _page(request: Request, template: str, **context: Any) -> Response:
+    page: Response = request.app.state.templates.TemplateResponse(request, template, context)
     return page
 
 
@@ -55,7 +55,7 @@ def gallery(
     asked = {"show": show, "sort": sort, "q": q, "picture": picture}
     more = urlencode(asked | {"page": page + 1}) if start + filters.PAGE < len(found) else ""
     cards = [_card(shared, entry) for entry in found[start : start + filters.PAGE]]
-    context = {"cards": cards, "picture": picture, "asked": asked, "more": more, "total": len(found)}
+    context: dict[str, Any] = {"cards": cards, "picture": picture, "asked": asked, "more": more, "total": len(found)}
     if part:
         return _page(request, "cards.html", **context)
     return _page(
@@ -130,7 +130,9 @@ async def enter(request: Request, shared: Shared) -> Response:
     fields = parse_qsl((await request.body()).decode(errors="replace")[:MOST_FORM_LETTERS])
     given = dict(fields).get("token", "")
     if not shared.settings.token or not shared.settings.is_token(given):
-        return _page(request, "login.html", status=403, wrong=True)
+        answer = _page(request, "login.html", wrong=True)
+        answer.status_code = 403
+        return answer
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
         COOKIE, shared.settings.cookie, max_age=COOKIE_SECONDS, httponly=True, samesite="strict",

@@ -90,7 +90,7 @@ export class Canvas {
     const tops = Object.values(person.joints ?? {}).filter((joint) => joint.score >= 0.2);
     const top = tops.reduce((best, joint) => (!best || joint.y < best.y ? joint : best), null);
     const [x, y] = top ? [top.x, top.y] : [(person.box[0] + person.box[2]) / 2, person.box[1]];
-    return element("text", { class: "tag", x: x + 0.5, y, "text-anchor": "middle" }, person.index ?? "new");
+    return element("text", { class: "tag", x: x + 0.5, y, "text-anchor": "middle" }, String(person.index ?? "new"));
   }
 
   // Sizes stay the same on the screen at every zoom.

@@ -64,7 +64,7 @@ export class Panel {
         made("span", { className: "numbers", textContent: numbers }),
         made("span", { className: `score ${low}`, textContent: joint ? joint.score.toFixed(2) : "" }),
       );
-      if (joint && this.people.isHidden(joint)) button.append(made("span", { className: "badge", textContent: "not visible" }));
+      if (joint && this.people.isMarked(joint)) button.append(made("span", { className: "badge", textContent: "not visible" }));
       row.append(button);
       return row;
     });

@@ -109,8 +109,14 @@ export class People {
     });
   }
 
+  // A guess of the network's, or marked as not visible.
   isHidden(joint) {
     return joint.hidden ?? joint.score <= 0.2;
+  }
+
+  // Somebody said so: the record then has the least score that counts.
+  isMarked(joint) {
+    return joint.hidden ?? joint.score === 0.2;
   }
 
   toggleHidden(who, name) {
