@@ -1,4 +1,4 @@
-"""`pose app` and `pose report`: argv -> exit code."""
+"""`pose app` and `pose report`, which the command `pose` calls: argv -> exit code. Both raise StageError."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser
 
 WHERE = "(default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
@@ -17,14 +16,12 @@ REPORT = "report.html"
 
 def app(words: Sequence[str]) -> int:
     """Serves a workspace until it is stopped."""
-    args = app_parser().parse_args(words)
-    return run_command("pose app", lambda: _serve(args))
+    return _serve(app_parser().parse_args(words))
 
 
 def report(words: Sequence[str]) -> int:
     """Writes a workspace's gallery as one file."""
-    args = report_parser().parse_args(words)
-    return run_command("pose report", lambda: _report(args))
+    return _report(report_parser().parse_args(words))
 
 
 def app_parser() -> FlagParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -33,7 +34,8 @@ def serve(settings: ServerSettings, quiet: bool = False) -> None:
             timeout_keep_alive=15,
             timeout_graceful_shutdown=5,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def bound_socket(settings: ServerSettings) -> socket.socket:
@@ -44,6 +46,7 @@ def bound_socket(settings: ServerSettings) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(MOST_AT_ONCE)  # who reads the line that tells the address may call at once
     except OSError as error:
         remedy = "give another: --port 8041, or --port 0 for any that is free"
         if error.errno != errno.EADDRINUSE:
