@@ -168,6 +168,7 @@ def test_files_are_those_of_the_workspace(asked: TestClient, workspace: Workspac
             assert answer.headers["content-type"] == "image/jpeg" and decode_image(answer.content).shape == (120, 160, 3)
     assert asked.get(f"/pictures/{photo}/final/full").content == workspace.path("final/a.jpg").read_bytes()
     assert asked.get(f"/pictures/{id_of('broken.jpg')}/original/full").status_code == 404
+    assert asked.get(f"/pictures/{id_of('broken.jpg')}/original/thumb").headers["content-type"] == "image/svg+xml"
     assert asked.get(f"/photos/{photo}/poses.json").content == workspace.path("output/poses/a.json").read_bytes()
     rows = list(csv.DictReader(io.StringIO(asked.get(f"/photos/{photo}/keypoints.csv").text)))
     assert len(rows) == 16 and rows[0]["keypoint"] == "right_ankle" and rows[0]["image"] == "a.jpg"

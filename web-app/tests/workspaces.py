@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from pose_contract.records import (
     RunReport,
 )
 from pose_contract.skeletons import MPII16
-from pose_contract.storage import write_bytes, write_record
+from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import cut_around
 from stage_kit.pictures.images import encode_jpeg
@@ -45,6 +46,12 @@ class Photo:
     corrected: bool = False
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Without a sync: there are thousands of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
 def made_by(stage: str, annot: bytes | None = None) -> MadeBy:
     return MadeBy(
         stage=stage,
@@ -61,13 +68,14 @@ def keypoints(score: float) -> tuple[Keypoint, ...]:
     return tuple(Keypoint(name=name, x=45 + 3 * i, y=25 + 5 * i, score=score) for i, name in names)
 
 
+@functools.cache
 def picture(seed: int) -> bytes:
     colour = np.random.default_rng(seed).integers(40, 220, 3)
     return encode_jpeg(np.full((HEIGHT, WIDTH, 3), colour, np.uint8))
 
 
 def add_photo(workspace: Workspace, photo: Photo, seed: int = 0) -> None:
-    data = picture(seed)
+    data = picture(seed % 40)
     write_bytes(workspace.path(workspace.image_file(photo.name)), data)
     if not photo.seen:
         return
@@ -85,7 +93,7 @@ def add_photo(workspace: Workspace, photo: Photo, seed: int = 0) -> None:
     }  # fmt: skip
     annot = sealed_bytes(ImageAnnot(people=people, made_by=made_by("yolo-stage"), **common))
     write_bytes(workspace.path(workspace.annot_file(photo.name)), annot)
-    write_bytes(workspace.path(workspace.inspect_file(photo.name)), picture(seed + 1))
+    write_bytes(workspace.path(workspace.inspect_file(photo.name)), picture(seed % 40 + 1))
     if photo.posed:
         poses = ImagePoses(
             skeleton="mpii16",
@@ -98,7 +106,7 @@ def add_photo(workspace: Workspace, photo: Photo, seed: int = 0) -> None:
             **common,
         )
         write_bytes(workspace.path(workspace.poses_file(photo.name)), sealed_bytes(poses))
-        write_bytes(workspace.path(workspace.final_file(photo.name)), picture(seed + 2))
+        write_bytes(workspace.path(workspace.final_file(photo.name)), picture(seed % 40 + 2))
 
 
 def make_workspace(root: Path, photos: Sequence[Photo]) -> Workspace:

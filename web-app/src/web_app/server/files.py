@@ -26,6 +26,10 @@ SIDES = {"thumb": 320, "view": 1600}
 KEEP = {"Cache-Control": "private, max-age=86400"}  # the address holds the file's version
 ASK_AGAIN = {"Cache-Control": "private, no-cache"}
 MOVIES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime"}
+NO_PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 320"><path d="M60 60l200 200M260 60L60 260" '
+    'stroke="#888" stroke-width="8"/></svg>'
+)
 TEXTS = {".csv": "text/csv; charset=utf-8", ".json": "application/json"}
 
 
@@ -36,13 +40,20 @@ def picture(shared: Shared, entry_id: EntryId, kind: Kind, size: Literal["thumb"
     path = picture_path(shared.workspace, entry, kind)
     if kind != "original":
         _require_inside(shared, path)
+    if size == "full":
+        return _whole(path, KEEP)
     try:
-        if size != "full":
-            return Response(shared.thumbnails.jpeg(path, SIDES[size]), media_type="image/jpeg", headers=KEEP)
+        return Response(shared.thumbnails.jpeg(path, SIDES[size]), media_type="image/jpeg", headers=KEEP)
+    except ImageError:  # why, the page says
+        return Response(NO_PICTURE, media_type="image/svg+xml", headers=ASK_AGAIN)
+
+
+def _whole(path: FilePath, headers: Mapping[str, str]) -> Response:
+    try:
         data, media_type = for_browsers(read_image_bytes(path))
     except ImageError as error:
         raise HTTPException(404, f"the picture {error.reason}") from None
-    return Response(data, media_type=media_type, headers=KEEP)
+    return Response(data, media_type=media_type, headers=dict(headers))
 
 
 @router.get("/sheets/{entry_id}/{index}")
@@ -50,11 +61,7 @@ def sheet(shared: Shared, entry_id: EntryId, index: Annotated[int, Path(ge=0, le
     """The heatmap sheet of one person."""
     path = sheet_path(shared.workspace, shared.entry(entry_id, video=False), index)
     _require_inside(shared, path)
-    try:
-        data, media_type = for_browsers(read_image_bytes(path))
-    except ImageError as error:
-        raise HTTPException(404, f"the picture {error.reason}") from None
-    return Response(data, media_type=media_type, headers=ASK_AGAIN)
+    return _whole(path, ASK_AGAIN)
 
 
 @router.get("/movies/{entry_id}/{kind}")

@@ -12,6 +12,7 @@ const people = new People(shown);
 const svg = document.getElementById("canvas");
 const said = document.getElementById("said");
 const over = document.getElementById("over");
+const wipe = document.getElementById("wipe");
 const address = (kind) => `/pictures/${id}/${kind}/full?v=${version}`;
 const canvas = new Canvas(svg, people, address);
 const chosen = { person: people.list.length ? 0 : null, joint: null, edge: null };
@@ -78,7 +79,7 @@ function setEditing(on) {
   if (on) {
     over.value = "drawn";
     canvas.show("drawn");
-    document.getElementById("wipe").value = 100;
+    wipe.value = 100;
     canvas.wipe(100);
     svg.focus();
   }
@@ -120,7 +121,7 @@ document.addEventListener("click", (event) => {
   if (button && !button.disabled) acts[button.dataset.do]();
 });
 over.addEventListener("change", () => canvas.show(over.value));
-document.getElementById("wipe").addEventListener("input", (event) => canvas.wipe(Number(event.target.value)));
+wipe.addEventListener("input", () => canvas.wipe(Number(wipe.value)));
 
 // The keyboard.
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -324,6 +325,7 @@ if (shown.problem) {
   place.textContent = `${shown.problem.reason}: ${shown.problem.remedy}`;
   place.hidden = false;
 }
-over.value = "drawn";
+canvas.show(over.value); // somebody, or the browser, may have chosen before this ran
+canvas.wipe(Number(wipe.value));
 draw();
 if (new URLSearchParams(location.search).has("edit") && kinds) setEditing(true);
