@@ -165,7 +165,11 @@ def test_files_are_those_of_the_workspace(asked: TestClient, workspace: Workspac
     for kind in ("original", "inspect", "final"):
         for size in ("thumb", "view", "full"):
             answer = asked.get(f"/pictures/{photo}/{kind}/{size}")
-            assert answer.headers["content-type"] == "image/jpeg" and decode_image(answer.content).shape == (120, 160, 3)
+            assert answer.headers["content-type"] == "image/jpeg" and decode_image(answer.content).shape == (
+                120,
+                160,
+                3,
+            )
     assert asked.get(f"/pictures/{photo}/final/full").content == workspace.path("final/a.jpg").read_bytes()
     assert asked.get(f"/pictures/{id_of('broken.jpg')}/original/full").status_code == 404
     assert asked.get(f"/pictures/{id_of('broken.jpg')}/original/thumb").headers["content-type"] == "image/svg+xml"

@@ -81,7 +81,9 @@ def test_a_form_of_somebody_else_is_no_json(workspace: Workspace) -> None:
     assert workspace.path(workspace.annot_file("a.jpg")).read_bytes() == before
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/nothing", "/static/app.css", "/api/v1/entries", "/api/v1/photos/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/nothing", "/static/app.css", "/api/v1/entries", "/api/v1/photos/x"]
+)
 def test_every_answer_has_the_headers_that_protect(workspace: Workspace, path: str) -> None:
     headers = client(workspace).get(path).headers
     policy = headers["content-security-policy"]

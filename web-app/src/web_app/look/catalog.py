@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from stage_kit.videos.record_files import VideoRecord, read_header
 from web_app.look.entries import Entry, Found, found_in_photo, found_in_video
 
 FRESH_SECONDS = 1.0
+REST = 10  # times as long as a look took nothing is looked at again
+Told = tuple[Failure, str, int]
 Stamp = tuple[int, int, int]
 NO_FILE: Stamp = (0, 0, 0)
 
@@ -29,35 +32,46 @@ NO_FILE: Stamp = (0, 0, 0)
 class Catalog:
     """The workspace's entries; safe to use from threads.
 
-    Files are looked at again when the last look is over a second old; records are read only where their size, time or
-    inode is another one.
+    Files are looked at again when the last look is over a second old, in a large workspace later; records are read only
+    where their size, time or inode is another one.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
         self._read: dict[str, tuple[tuple[Stamp, ...], Found]] = {}
+        self._files: dict[str, dict[str, str]] = {}
         self._entries: dict[str, Entry] = {}
-        self._looked: float | None = None
+        self._failed: dict[str, Told] = {}
+        self._fresh_until: float | None = None
 
     def entries(self) -> list[Entry]:
         """All entries, by name."""
         with self._lock:
-            if self._looked is None or time.monotonic() - self._looked > FRESH_SECONDS:
+            begun = time.monotonic()
+            if self._fresh_until is None or begun > self._fresh_until:
                 self._entries = {entry.id: entry for entry in self._look()}
-                self._looked = time.monotonic()
+                now = time.monotonic()
+                self._fresh_until = now + max(FRESH_SECONDS, REST * (now - begun))
             return list(self._entries.values())
 
     def find(self, entry_id: str) -> Entry | None:
-        """The entry of that id, or None."""
+        """The entry of that id as its files are now, or None."""
+        with self._lock:
+            known = self._entries.get(entry_id)
+            if known is not None:
+                if not os.path.lexists(self._files[known.name]["original"]):
+                    return None
+                self._entries[entry_id] = found = self._entry(known.name, known.video)
+                return found
         self.entries()
         with self._lock:
             return self._entries.get(entry_id)
 
     def forget(self) -> None:
-        """Something has just been written: the next question looks at the files again."""
+        """Something has just been written: the next question looks at all files again."""
         with self._lock:
-            self._looked = None
+            self._fresh_until = None
 
     def reports(self) -> dict[Path, RunReport]:
         """The reports of all last runs, by their files; those that cannot be read are passed over."""
@@ -70,22 +84,25 @@ class Catalog:
             listing = list_images(self.workspace)
         except UsageError:
             return
-        failures = self._failures()
+        self._failed = self._failures()
         names = {**dict.fromkeys(listing.names, False), **dict.fromkeys(listing.videos, True)}
         for name, video in sorted(names.items()):
-            yield self._entry(name, video, failures)
+            yield self._entry(name, video)
         self._read = {name: read for name, read in self._read.items() if name in names}
+        self._files = {name: files for name, files in self._files.items() if name in names}
 
-    def _entry(self, name: str, video: bool, failures: Mapping[str, tuple[Failure, str, int]]) -> Entry:
-        files = _files(self.workspace, name, video)
-        stamps = {what: _stamp(self.workspace.path(file)) for what, file in files.items()}
+    def _entry(self, name: str, video: bool) -> Entry:
+        files = self._files.get(name)
+        if files is None:
+            files = self._files[name] = _files(self.workspace, name, video)
+        stamps = {what: _stamp(file) for what, file in files.items()}
         records = (stamps["annot"], stamps["poses"])
         known = self._read.get(name)
         if known is None or known[0] != records:
             found = self._read_video(name) if video else self._read_photo(name)
             known = self._read[name] = (records, found)
         found = known[1]
-        failure = found.mistake or _standing(failures.get(printable(self.workspace.image_file(name))), stamps)
+        failure = found.mistake or _standing(self._failed.get(printable(self.workspace.image_file(name))), stamps)
         version = hashlib.sha256(repr(tuple(stamps.values())).encode()).hexdigest()[:12]
         return Entry(name, video, found, failure, version)
 
@@ -112,19 +129,19 @@ class Catalog:
                 edited = not record.is_as_written()
         return found_in_video(annot, poses, edited)
 
-    def _failures(self) -> dict[str, tuple[Failure, str, int]]:
+    def _failures(self) -> dict[str, Told]:
         """What the last runs could not do, by file, with the record that the stage writes and the report's time."""
         records = {stage.name: stage.status.record for stage in installed_stages() if stage.status}
-        failures: dict[str, tuple[Failure, str, int]] = {}
+        failures: dict[str, Told] = {}
         for path, report in self.reports().items():
-            written = _stamp(path)[1]
+            written = _stamp(str(path))[1]
             for failure in report.failures:
                 record = {"annots": "annot", "poses": "poses"}.get(records.get(report.stage, ""), "")
                 failures[failure.file] = (failure, record, written)
         return failures
 
 
-def _standing(told: tuple[Failure, str, int] | None, stamps: Mapping[str, Stamp]) -> Failure | None:
+def _standing(told: Told | None, stamps: Mapping[str, Stamp]) -> Failure | None:
     """A failure that a report tells, unless the record that lacked has been written since."""
     if told is None:
         return None
@@ -133,27 +150,29 @@ def _standing(told: tuple[Failure, str, int] | None, stamps: Mapping[str, Stamp]
 
 
 def _files(workspace: Workspace, name: str, video: bool) -> dict[str, str]:
-    """What is shown of an entry, by what it is."""
+    """Where what is shown of an entry lies, by what it is."""
     if video:
-        return {
+        files = {
             "original": workspace.image_file(name),
             "annot": workspace.video_annot_file(name),
             "poses": workspace.video_poses_file(name),
             "final": workspace.movie_file(workspace.final, name),
             "inspect": workspace.movie_file(workspace.inspect, name),
         }
-    return {
-        "original": workspace.image_file(name),
-        "annot": workspace.annot_file(name),
-        "poses": workspace.poses_file(name),
-        "final": workspace.final_file(name),
-        "inspect": workspace.inspect_file(name),
-    }
+    else:
+        files = {
+            "original": workspace.image_file(name),
+            "annot": workspace.annot_file(name),
+            "poses": workspace.poses_file(name),
+            "final": workspace.final_file(name),
+            "inspect": workspace.inspect_file(name),
+        }
+    return {what: str(workspace.path(file)) for what, file in files.items()}
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str) -> Stamp:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - ten thousand times a look
     except OSError:
         return NO_FILE
     return status.st_size, status.st_mtime_ns, status.st_ino
