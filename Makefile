@@ -168,7 +168,7 @@ test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it sk
 
 test-in-web-app test-in-tests: $(APP_STAMPS)
 $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
-	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest $(if $(filter tests,$*),--ignore docker)
+	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker

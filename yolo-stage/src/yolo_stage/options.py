@@ -22,7 +22,8 @@ MOST_BETWEEN = 30  # frames: those between two that the network sees wait in mem
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which network, from which files, run by what."""
+    """Which network, from which files, run by what. `detector` is `yolo` (any
+    Darknet network), `ssd`, `fasterrcnn` or `none`."""
 
     model_def: Path | None = None
     weights_path: Path | None = None
@@ -33,6 +34,7 @@ class ModelOptions:
     precision: str = "auto"
     device: str = "auto"
     trust: bool = False
+    detector: str = "yolo"
 
     @classmethod
     def of(cls, flags: Mapping[str, Any]) -> ModelOptions:
@@ -44,7 +46,8 @@ class ModelOptions:
 class DetectOptions(RunOptions):
     """One run. `conf_thres` None is the model's own default, `batch_size` None the
     engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit. Of a video the network sees
-    every `detect_every`th frame; `inspect_movies` draws its boxes."""
+    every `detect_every`th frame; `inspect_movies` draws its boxes; `save_frames` and `save_cuts` write
+    its frames and its people's cuts, for somebody to look at."""
 
     model: ModelOptions = ModelOptions()
     conf_thres: float | None = None
@@ -55,6 +58,8 @@ class DetectOptions(RunOptions):
     max_people: int = 0
     detect_every: int = 1
     inspect_movies: bool = False
+    save_frames: bool = False
+    save_cuts: bool = False
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
