@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,3 +85,9 @@ def _report(args: argparse.Namespace) -> int:
     entries, size = write_report(workspace, path)
     print(shown(f"{path}: {entries} photos and videos, {size / 1e6:.1f} MB"))
     return 0
+
+
+if __name__ == "__main__":  # in a container
+    from stage_kit.command.exits import run_command
+
+    sys.exit(run_command("pose app", lambda: app(sys.argv[1:])))
