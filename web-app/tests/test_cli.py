@@ -25,6 +25,15 @@ def test_the_report_lies_in_the_workspace_or_where_one_says(
     assert main(["report", str(tmp_path / "none")]) == 2
 
 
+def test_a_run_writes_the_report_at_its_end(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["run", "-o", str(workspace.root), "--report", str(tmp_path / "mail.html")]
+    for code, written in ((5, False), (3, True)):
+        monkeypatch.setattr("stage_kit.command.run_stages.run", lambda *_, code=code: code)
+        assert main(asked) == code and (tmp_path / "mail.html").is_file() is written
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

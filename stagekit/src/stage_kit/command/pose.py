@@ -47,7 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _of_the_app(command: str, words: Sequence[str]) -> int:
-    """The app stands above the stages: it tells its commands by the entry point group `pose.commands`."""
+    """One of the app's commands."""
+    return _command_of_the_app(command)(words)
+
+
+def _command_of_the_app(command: str) -> Callable[[Sequence[str]], int]:
+    """The app stands above the stages: it tells its commands by the entry point group `pose.commands`.
+
+    Raises UsageError where it is not installed.
+    """
     from importlib.metadata import entry_points
 
     point = next(iter(entry_points(group="pose.commands", name=command)), None)
@@ -57,8 +65,8 @@ def _of_the_app(command: str, words: Sequence[str]) -> int:
         run = None
     if run is None:
         raise UsageError(f"pose {command} needs the app, which is not installed", "make setup APP=1")
-    code: int = run(words)
-    return code
+    found: Callable[[Sequence[str]], int] = run
+    return found
 
 
 def parser(command: str) -> FlagParser:
@@ -97,6 +105,7 @@ def _add_flags_of_run(result: FlagParser) -> None:
     result.add_argument("-o", "--workspace", type=Path, metavar="WORKSPACE", help=text)
     result.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     result.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
+    result.add_argument("--report", type=Path, metavar="FILE", help="then write the gallery as one file, too")
     add_talk_flags(result)
     stages = result.add_argument_group("more flags of one stage, as one word")
     for name in _stage_names():
@@ -130,7 +139,11 @@ def _run(args: argparse.Namespace) -> int:
     from stage_kit.command.run_stages import run
 
     flags = [f"--{flag}" for flag in ("overwrite", "follow_links", "quiet", "verbose") if getattr(args, flag)]
-    return run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
+    report = _command_of_the_app("report") if args.report else None  # before hours have passed
+    code = run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
+    if report is not None and code in (DONE, SOME_IMAGES_FAILED):
+        report(["-o", str(args.report), *([str(args.workspace)] if args.workspace else [])])
+    return code
 
 
 def _status(args: argparse.Namespace) -> int:
