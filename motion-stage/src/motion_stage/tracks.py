@@ -142,6 +142,18 @@ class Tracker:
         self._live = []
         return sorted((one for one in everybody if one.id), key=lambda one: one.id)
 
+    def live(self) -> tuple[Followed, ...]:
+        """All who are followed now, those without an id yet too."""
+        return tuple(self._live)
+
+    def forget_ended(self) -> None:
+        """Drops those who have gone, and of the others all that only the end needs: a stream has no end."""
+        self._ended.clear()
+        for one in self._live:
+            del one.runs[:-1]
+            for values in (one.scores, one.areas, one.torsos):
+                del values[: -self._hits]
+
     def _forget(self, now: float) -> None:
         kept = []
         for one in self._live:

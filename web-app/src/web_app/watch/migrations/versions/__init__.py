@@ -1,0 +1,1 @@
+"""One migration a change of the tables."""
