@@ -86,6 +86,7 @@ class _Track:
     places: deque[tuple[float, Box]] = field(default_factory=lambda: deque(maxlen=PLACES))
     score_sum: float = 0.0
     hits: int = 0
+    second: float = 0.0  # when it was seen for the second time; the first may have been a ghost
     number: int = 0
     state: State = "tentative"
 
@@ -98,6 +99,8 @@ class _Track:
         self.places.append((now[0], seen.box_xyxy))
         self.score_sum += seen.score
         self.hits += 1
+        if self.hits == 2:
+            self.second = now[0]
         if self.state == "lost":
             self.state = "active"
 
@@ -188,12 +191,13 @@ class Visits:
     def _lost_near(self, track: _Track) -> _Track | None:
         """The visit whose person was lost where this one appeared: the tracker took them for two.
 
-        Lost is who was seen but once since: that may have been a ghost.
+        Lost is who was seen but once since, or a quarter as often as this one: that may have been ghosts.
         """
+        ghosts = max(1, track.hits // 4)
         far = {
-            other.key: min(_heights_between(box, track.first_box) for _, box in other.places)
+            other.key: min(_heights_between(a, b) for _, a in other.places for _, b in track.places)
             for other in self._tracks.values()
-            if other.number and sum(t_seconds >= track.first[0] for t_seconds, _ in other.places) <= 1
+            if other.number and sum(t_seconds >= track.second for t_seconds, _ in other.places) <= ghosts
         }
         key = min(far, key=lambda one: (far[one], one), default=None)
         return self._tracks[key] if key is not None and far[key] <= self.rules.rejoin_heights else None
