@@ -225,7 +225,11 @@ def test_a_wrong_url_is_told(url: str) -> None:
 
 def test_a_database_that_cannot_be_had_is_told_without_its_password(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database" * 200)
-    for url in (sqlite_url(tmp_path / "file"), sqlite_url(tmp_path / "file" / "db"), "postgresql://a:secret@127.0.0.1:9/x"):
+    for url in (
+        sqlite_url(tmp_path / "file"),
+        sqlite_url(tmp_path / "file" / "db"),
+        "postgresql://a:secret@127.0.0.1:9/x",
+    ):
         with pytest.raises(StoreError) as told:
             open_store(url)
         assert "secret" not in str(told.value)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stage_kit.command.flags import FlagParser
+from web_app.watch.cli import add_watch_flags, watch_settings
 
 WHERE = "(default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
 TOKEN_VARIABLE = "POSE_APP_TOKEN"
@@ -36,6 +37,7 @@ def app_parser() -> FlagParser:
     text = "a name by which browsers call this machine; may be given again"
     result.add_argument("--name", action="append", default=[], metavar="HOST", help=text)
     result.add_argument("--quiet", action="store_true", help="errors only")
+    add_watch_flags(result)
     return result
 
 
@@ -56,7 +58,8 @@ def _serve(args: argparse.Namespace) -> int:
     workspace = existing_workspace(args.workspace)
     token = _token(args.token_file)
     names = tuple(name.lower() for name in args.name)
-    serve(ServerSettings(workspace, args.host, args.port, token, names), args.quiet)
+    settings = ServerSettings(workspace, args.host, args.port, token, names)
+    serve(settings, args.quiet, watch_settings(args))
     return 0
 
 

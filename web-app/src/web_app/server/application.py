@@ -17,31 +17,40 @@ from web_app.server.guard import Guard
 from web_app.server.problems import add_problem_handlers
 from web_app.server.settings import ServerSettings
 from web_app.server.state import AppState
+from web_app.watch import api as watch_api
+from web_app.watch import page as watch_page
+from web_app.watch import streams
+from web_app.watch.service import WatchService, WatchSettings
 
 HERE = Path(__file__).parents[1]
 
 
-def application(settings: ServerSettings, cache: Path | None = None) -> ASGIApp:
+def application(settings: ServerSettings, cache: Path | None = None, watch: WatchSettings | None = None) -> ASGIApp:
     """The whole application behind its guard; `cache` is where thumbnails are kept."""
     state = AppState(settings, cache) if cache else AppState(settings)
-    return Guard(unguarded(state), settings)
+    return Guard(unguarded(state, watch), settings)
 
 
-def unguarded(state: AppState) -> FastAPI:
+def unguarded(state: AppState, watch: WatchSettings | None = None) -> FastAPI:
     """The application alone."""
+    watching = WatchService(state.workspace, watch)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         yield
         state.follower.stop()
+        watching.close()
 
     app = FastAPI(
         title="web-app", version=__version__, lifespan=life, docs_url=None, redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )  # fmt: skip
     app.state.shared = state
+    app.state.watch = watching
     app.state.templates = Jinja2Templates(HERE / "templates")
     add_problem_handlers(app)
+    for router in (streams.router, watch_api.router, watch_api.plain, watch_page.router):
+        app.include_router(router)
     for part in (api, files, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"))

@@ -39,11 +39,16 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["type"] == "websocket":  # it may be opened by who may write; no page of strangers reads along
+            if self._refusal({**scope, "method": "POST"}, headers) is None:
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await refusal(scope, receive, _with_headers(send))

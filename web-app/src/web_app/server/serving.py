@@ -13,11 +13,12 @@ from pose_contract.errors import UsageError
 from stage_kit.command.progress import tell
 from web_app.server.application import application
 from web_app.server.settings import ServerSettings
+from web_app.watch.service import WatchSettings
 
 MOST_AT_ONCE = 200  # connections that are answered at the same time; others are told to come back
 
 
-def serve(settings: ServerSettings, quiet: bool = False) -> None:
+def serve(settings: ServerSettings, quiet: bool = False, watch: WatchSettings | None = None) -> None:
     """Serves until SIGINT or SIGTERM. Raises UsageError where the address or the port cannot be had."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     with bound_socket(settings) as listening:
@@ -26,7 +27,7 @@ def serve(settings: ServerSettings, quiet: bool = False) -> None:
             tell(f"pose app: {settings.workspace.root} is at http://{_shown_host(settings.host)}:{port}/")
             tell("pose app: Ctrl-C stops it")
         config = uvicorn.Config(
-            application(settings),
+            application(settings, watch=watch),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -32,7 +32,7 @@ class EventQuery:
 
 def events(store: Store, query: EventQuery) -> tuple[list[EventRow], int | None]:
     """The events, and the cursor of the next page; None where there is none. Raises StoreError."""
-    asked = _filtered(select(EventRow), query)
+    asked = _filtered(query)
     if query.after_id is not None:
         beyond = EventRow.id > query.after_id if query.order == "asc" else EventRow.id < query.after_id
         asked = asked.where(beyond)
@@ -44,7 +44,8 @@ def events(store: Store, query: EventQuery) -> tuple[list[EventRow], int | None]
     return rows, rows[-1].id if there_is_more else None
 
 
-def _filtered(asked: Select[tuple[EventRow]], query: EventQuery) -> Select[tuple[EventRow]]:
+def _filtered(query: EventQuery) -> Select[EventRow]:
+    asked = select(EventRow)
     for column, value in ((EventRow.session_id, query.session), (EventRow.kind, query.kind)):
         asked = asked if value is None else asked.where(column == value)
     if query.track is not None:

@@ -15,6 +15,7 @@ import cv2
 from pose_contract.errors import ImageError, StageError, UsageError
 from pose_contract.workspace import Workspace
 from stage_kit.videos.reader import open_video
+from web_app.watch.demo_clip import demo_clip
 from web_app.watch.people import Frame
 from web_app.watch.script import FPS as SCRIPT_FPS
 from web_app.watch.script import SIZE_WH as SCRIPT_SIZE
@@ -87,16 +88,17 @@ def source_of(source_id: str, what: str) -> Source:
         return Source(source_id, "camera", f"camera {what[10:]}", what[10:])
     path = Path(what)
     if not path.is_file():
-        raise UsageError(f"the source {source_id}: there is no file {what}", "give a camera's number, a file or rtsp://")
+        raise UsageError(
+            f"the source {source_id}: there is no file {what}", "give a camera's number, a file or rtsp://"
+        )
     return Source(source_id, "file", path.name[:120], str(path))
 
 
-def listed_sources(workspace: Workspace | None, given: Sequence[Source], demo: Path | None) -> dict[str, Source]:
+def listed_sources(workspace: Workspace | None, given: Sequence[Source]) -> dict[str, Source]:
     """All sources by id: the given ones, the camera, the demo clip, the workspace's videos, and the script."""
     found = {source.id: source for source in given}
     found.setdefault("camera", Source("camera", "camera", "camera 0", "0"))
-    if demo is not None:
-        found.setdefault("demo", Source("demo", "demo", "demo clip", str(demo)))
+    found.setdefault("demo", Source("demo", "demo", "demo clip"))
     for number, path in enumerate(_videos_of(workspace), 1):
         found.setdefault(f"file-{number}", Source(f"file-{number}", "file", path.name[:120], str(path)))
     found.setdefault("synthetic", Source("synthetic", "synthetic", "script (drawn people, no network)"))
@@ -125,7 +127,7 @@ def open_source(source: Source) -> OpenSource:
 
 
 def _opened_file(source: Source) -> OpenSource:
-    path = Path(source.where)
+    path = Path(source.where) if source.where else demo_clip()
     try:
         with open_video(path) as video:
             fps, size = min(max(video.nominal_rate, 1.0), 240.0), (video.width, video.height)

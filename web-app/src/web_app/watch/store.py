@@ -122,7 +122,9 @@ def open_store(url: str) -> Store:
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         reason = "--db: expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, and its driver"
-        raise UsageError(reason, "leave it out for a file in the workspace; pip install pg8000 for PostgreSQL") from None
+        raise UsageError(
+            reason, "leave it out for a file; for PostgreSQL: pip install pg8000"
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     store = Store(engine)

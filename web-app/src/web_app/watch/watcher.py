@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pose_contract.errors import StageError
+from pose_contract.skeletons import Skeleton
 from web_app import __version__
 from web_app.watch.loop import Loop, Run, Timing
 from web_app.watch.overlay import drawn, jpeg
@@ -60,6 +61,11 @@ class Watcher:
         self._networks: Estimator | None = None
         self._estimator: Estimator = self.script
         self._alive = False
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Of what is found now."""
+        return self._estimator.skeleton
 
     def open(self) -> None:
         """Starts the threads that write and encode."""
@@ -132,7 +138,7 @@ class Watcher:
         }
 
     def _encode(self, result: Result) -> bytes:
-        return jpeg(drawn(result, self._estimator.skeleton))
+        return jpeg(drawn(result, self.skeleton))
 
     def _end(self) -> None:
         self._stopped.set()

@@ -1,0 +1,185 @@
+"""The JSON API of the live view, under /api/v1, and the original application's list of detections."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from web_app.watch import asking
+from web_app.watch.asking import MOST_ROWS, EventQuery
+from web_app.watch.schemas import (
+    Chosen,
+    EventOut,
+    EventsOut,
+    MinuteOut,
+    SessionOut,
+    SessionsOut,
+    SourceOut,
+    SourcesOut,
+    StatsOut,
+    StatusOut,
+    VisitOut,
+    VisitsOut,
+    event_out,
+)
+from web_app.watch.service import WatchService
+from web_app.watch.store import Store
+from web_app.watch.visits import Kind
+
+router = APIRouter(prefix="/api/v1")
+plain = APIRouter()
+MOST_ID = 2**31 - 1  # what a database's whole number holds
+
+
+def service_of(request: Request) -> WatchService:
+    """The watcher of this application."""
+    service: WatchService = request.app.state.watch
+    return service
+
+
+def store_of(request: Request) -> Store:
+    """Its store. Raises StoreError."""
+    return service_of(request).store()
+
+
+Service = Annotated[WatchService, Depends(service_of)]
+Events = Annotated[Store, Depends(store_of)]
+Id = Annotated[int | None, Query(ge=0, le=MOST_ID)]
+After = Annotated[int, Query(ge=0, le=MOST_ID)]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+
+
+def event_query(
+    session: Id = None,
+    kind: Kind | None = None,
+    track: Id = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> EventQuery:
+    """The filters. Times are RFC 3339 with a zone."""
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and (moment.tzinfo is None or not 1970 <= moment.year <= 9998):
+            raise HTTPException(422, f"{name}: expected a time with a zone, such as 2026-01-02T03:04:05Z")
+    return EventQuery(session, kind, track, since, until)
+
+
+Filters = Annotated[EventQuery, Depends(event_query)]
+
+
+@router.get("/status")
+def status(service: Service) -> StatusOut:
+    """What the watcher does now."""
+    return StatusOut.model_validate(service.status())
+
+
+@router.get("/sources")
+def sources(service: Service) -> SourcesOut:
+    """The sources that can be chosen."""
+    rows = service.sources().values()
+    return SourcesOut(sources=[SourceOut(id=one.id, kind=one.kind, label=one.label) for one in rows])
+
+
+@router.put("/source")
+def choose(service: Service, chosen: Chosen) -> StatusOut:
+    """Watches another source, by its id."""
+    if chosen.source not in service.sources():
+        raise HTTPException(404, "there is no such source; /api/v1/sources lists them")
+    service.start(chosen.source)
+    return StatusOut.model_validate(service.status())
+
+
+@router.delete("/source")
+def stop(service: Service) -> StatusOut:
+    """Watches nothing."""
+    service.stop()
+    return StatusOut.model_validate(service.status())
+
+
+@router.get("/events")
+def events(
+    store: Events, filters: Filters, after_id: Id = None, limit: Limit = 100, order: asking.Order = "asc"
+) -> EventsOut:
+    """Events by id; `next` is the `after_id` of the next page."""
+    rows, following = asking.events(store, _paged(filters, after_id, limit, order))
+    return EventsOut(events=[event_out(row) for row in rows], next=following)
+
+
+def _paged(filters: EventQuery, after_id: int | None, limit: int, order: asking.Order) -> EventQuery:
+    from dataclasses import replace
+
+    return replace(filters, after_id=after_id, limit=limit, order=order)
+
+
+@router.get("/events.csv", response_class=Response)
+def events_csv(store: Events, filters: Filters) -> Response:
+    """All events as CSV."""
+    headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
+    return StreamingResponse(csv_of(store, filters), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def csv_of(store: Store, filters: EventQuery) -> Iterator[str]:
+    """Its lines, page by page."""
+    yield ",".join(EventOut.model_fields) + "\r\n"
+    cursor: int | None = 0
+    while cursor is not None:
+        rows, cursor = asking.events(store, _paged(filters, cursor, MOST_ROWS, "asc"))
+        text = io.StringIO()
+        csv.writer(text).writerows(event_out(row).model_dump().values() for row in rows)
+        yield text.getvalue()
+
+
+@router.get("/visits")
+def visits(store: Events, session: Id = None, after_id: After = 0, limit: Limit = 100) -> VisitsOut:
+    """Visits by id."""
+    rows, following = asking.visits(store, session, after_id, limit)
+    return VisitsOut(visits=[VisitOut.model_validate(row) for row in rows], next=following)
+
+
+@router.get("/sessions")
+def sessions(store: Events, after_id: After = 0, limit: Limit = 100) -> SessionsOut:
+    """Sessions by id."""
+    rows, following = asking.sessions(store, after_id, limit)
+    return SessionsOut(sessions=[SessionOut.model_validate(row) for row in rows], next=following)
+
+
+@router.get("/sessions/{session_id}")
+def session(store: Events, session_id: int) -> SessionOut:
+    """One session."""
+    row = asking.session_of(store, session_id) if 0 <= session_id <= MOST_ID else None
+    if row is None:
+        raise HTTPException(404, "there is no such session")
+    return SessionOut.model_validate(row)
+
+
+@router.get("/stats")
+def stats(store: Events, filters: Filters, bucket: Literal["minute"] = "minute", limit: Limit = 60) -> StatsOut:
+    """How many came and went, minute by minute; the newest minutes."""
+    rows = asking.per_minute(store, filters.since, limit)
+    return StatsOut(bucket=bucket, minutes=[MinuteOut(minute=m, enters=e, leaves=left) for m, e, left in rows])
+
+
+@plain.get("/detections", include_in_schema=False)
+def detections(
+    store: Events,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=MOST_ROWS, alias="per-page")] = 50,
+) -> dict[str, object]:
+    """The original application's list: numbered pages, newest first."""
+    rows, count = asking.page_of_events(store, page, per_page)
+    pagination = {"count": count, "page": page, "per_page": per_page, "pages": -(-count // per_page)}
+    return {"results": [event_out(row).model_dump() for row in rows], "pagination": pagination}
+
+
+@plain.get("/readyz", include_in_schema=False)
+def ready(service: Service) -> Response:
+    """Whether events can be kept: 503 where the database fails."""
+    service.store()
+    problem = service.status()["storage"]["problem"]
+    return Response("ok\n" if not problem else f"{problem}\n", 503 if problem else 200, media_type="text/plain")
