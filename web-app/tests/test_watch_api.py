@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -22,7 +25,7 @@ from pose_contract.workspace import Workspace
 from web_app.server.application import application
 from web_app.server.settings import ServerSettings
 from web_app.watch.script import ScriptEstimator
-from web_app.watch.service import WatchSettings
+from web_app.watch.service import WatchService, WatchSettings
 from web_app.watch.sources import Source
 from web_app.watch.store import open_store, sqlite_url
 from web_app.watch.visits import Change
@@ -41,7 +44,8 @@ def serve_watch(workspace: Workspace) -> Iterator[Serve]:
 
     def start(watch: WatchSettings | None = None, **settings: Any) -> str:
         watch = watch or WatchSettings((DOOR,), load=ScriptEstimator)
-        app = application(ServerSettings(workspace, port=0, **settings), workspace.root.parent / "thumbnails", watch)
+        service = WatchService(workspace, watch)
+        app = application(ServerSettings(workspace, port=0, **settings), workspace.root.parent / "thumbnails", service)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -49,6 +53,7 @@ def serve_watch(workspace: Workspace) -> Iterator[Serve]:
         assert wait_until(lambda: server.started, 20)
 
         def stop() -> None:
+            service.end_streams()
             server.should_exit = True
             thread.join(20)
 
@@ -101,7 +106,8 @@ def test_strangers_are_refused(serve_watch: Serve) -> None:
     with pytest.raises(WebSocketException):
         connect(f"{locked.replace('http', 'ws')}/ws")
     assert ask(f"{locked}/api/v1/events", Authorization=f"Bearer {TOKEN}")[0] == 200
-    connect(f"{locked.replace('http', 'ws')}/ws", additional_headers={"Authorization": f"Bearer {TOKEN}"}).close()
+    with connect(f"{locked.replace('http', 'ws')}/ws", additional_headers={"Authorization": f"Bearer {TOKEN}"}):
+        pass
 
 
 def test_frames_come_with_what_is_known_of_them(serve_watch: Serve) -> None:
@@ -220,3 +226,16 @@ def test_a_slow_reader_loses_frames_not_the_loop(serve_watch: Serve) -> None:
         before = ask(f"{address}/api/v1/status")[1]["frame"]
         time.sleep(0.5)
         assert ask(f"{address}/api/v1/status")[1]["frame"] > before
+
+
+def test_it_stops_while_somebody_watches(workspace: Workspace) -> None:
+    command = [sys.executable, "-m", "web_app.watch.cli", "serve", str(workspace.root), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[-1].rstrip("/")
+        ask(f"{address}/api/v1/source", "PUT", {"source": "synthetic"})
+        with urllib.request.urlopen(f"{address}/stream.mjpg", timeout=20) as stream:
+            assert stream.read(1000)
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+    assert process.returncode == 0 and "Traceback" not in rest and "ERROR" not in rest, rest

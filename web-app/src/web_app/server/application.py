@@ -20,20 +20,20 @@ from web_app.server.state import AppState
 from web_app.watch import api as watch_api
 from web_app.watch import page as watch_page
 from web_app.watch import streams
-from web_app.watch.service import WatchService, WatchSettings
+from web_app.watch.service import WatchService
 
 HERE = Path(__file__).parents[1]
 
 
-def application(settings: ServerSettings, cache: Path | None = None, watch: WatchSettings | None = None) -> ASGIApp:
+def application(settings: ServerSettings, cache: Path | None = None, watch: WatchService | None = None) -> ASGIApp:
     """The whole application behind its guard; `cache` is where thumbnails are kept."""
     state = AppState(settings, cache) if cache else AppState(settings)
     return Guard(unguarded(state, watch), settings)
 
 
-def unguarded(state: AppState, watch: WatchSettings | None = None) -> FastAPI:
+def unguarded(state: AppState, watch: WatchService | None = None) -> FastAPI:
     """The application alone."""
-    watching = WatchService(state.workspace, watch)
+    watching = watch or WatchService(state.workspace)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

@@ -13,9 +13,22 @@ from pose_contract.errors import UsageError
 from stage_kit.command.progress import tell
 from web_app.server.application import application
 from web_app.server.settings import ServerSettings
-from web_app.watch.service import WatchSettings
+from web_app.watch.service import WatchService, WatchSettings
 
 MOST_AT_ONCE = 200  # connections that are answered at the same time; others are told to come back
+
+
+class _Server(uvicorn.Server):
+    """Tells the live view that it stops: it waits for all answers to end, and those have no end of their own."""
+
+    def __init__(self, config: uvicorn.Config, watching: WatchService) -> None:
+        super().__init__(config)
+        self._watching = watching
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As Uvicorn does it."""
+        self._watching.end_streams()
+        await super().shutdown(sockets)
 
 
 def serve(settings: ServerSettings, quiet: bool = False, watch: WatchSettings | None = None) -> None:
@@ -26,8 +39,9 @@ def serve(settings: ServerSettings, quiet: bool = False, watch: WatchSettings | 
             _, port = listening.getsockname()[:2]
             tell(f"pose app: {settings.workspace.root} is at http://{_shown_host(settings.host)}:{port}/")
             tell("pose app: Ctrl-C stops it")
+        watching = WatchService(settings.workspace, watch)
         config = uvicorn.Config(
-            application(settings, watch=watch),
+            application(settings, watch=watching),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -36,7 +50,7 @@ def serve(settings: ServerSettings, quiet: bool = False, watch: WatchSettings | 
             timeout_graceful_shutdown=5,
         )
         with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, watching).run(sockets=[listening])
 
 
 def bound_socket(settings: ServerSettings) -> socket.socket:

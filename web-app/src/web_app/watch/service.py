@@ -47,6 +47,7 @@ class WatchService:
         self._store: Store | None = None
         self._watcher: Watcher | None = None
         self._listed: dict[str, Source] | None = None
+        self.is_ending = False
 
     def sources(self) -> dict[str, Source]:
         """By id. A workspace's videos are listed anew at each start."""
@@ -85,8 +86,13 @@ class WatchService:
         """What is watched."""
         return self.watcher().status()
 
+    def end_streams(self) -> None:
+        """Endless answers end within a second: a server that stops waits for them."""
+        self.is_ending = True
+
     def close(self) -> None:
         """Ends what was started."""
+        self.end_streams()
         with self._lock:
             if self._watcher is not None:
                 self._watcher.close()

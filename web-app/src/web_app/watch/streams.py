@@ -47,7 +47,7 @@ async def stream(service: Service) -> Response:
     except TooManyViewersError:
         return _full()
     media_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-    return StreamingResponse(_parts(watcher, viewer), media_type=media_type, headers=NO_STORE)
+    return StreamingResponse(_parts(service, watcher, viewer), media_type=media_type, headers=NO_STORE)
 
 
 def _watcher(service: WatchService) -> Watcher:
@@ -62,10 +62,10 @@ def _full() -> Response:
     return response
 
 
-async def _shots(watcher: Watcher, viewer: Viewer) -> AsyncIterator[Shot]:
+async def _shots(service: WatchService, watcher: Watcher, viewer: Viewer) -> AsyncIterator[Shot]:
     last: Shot | None = None
     try:
-        while True:
+        while not service.is_ending:
             shot = await viewer.next(AGAIN_SECONDS) or last
             if shot is not None:
                 last = shot
@@ -74,9 +74,9 @@ async def _shots(watcher: Watcher, viewer: Viewer) -> AsyncIterator[Shot]:
         watcher.hub.leave(viewer)
 
 
-async def _parts(watcher: Watcher, viewer: Viewer) -> AsyncIterator[bytes]:
+async def _parts(service: WatchService, watcher: Watcher, viewer: Viewer) -> AsyncIterator[bytes]:
     try:
-        async for shot in _shots(watcher, viewer):
+        async for shot in _shots(service, watcher, viewer):
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(shot.jpeg)}\r\n\r\n"
             yield head.encode() + shot.jpeg + b"\r\n"
     finally:
@@ -95,7 +95,7 @@ async def socket(websocket: WebSocket) -> None:
         return
     try:
         await websocket.accept()
-        sending = asyncio.create_task(_send(websocket, watcher, viewer))
+        sending = asyncio.create_task(_send(websocket, service, watcher, viewer))
         with contextlib.suppress(WebSocketDisconnect):
             while True:
                 await websocket.receive_text()  # nothing is expected; it ends when the other side goes
@@ -104,9 +104,9 @@ async def socket(websocket: WebSocket) -> None:
         watcher.hub.leave(viewer)
 
 
-async def _send(websocket: WebSocket, watcher: Watcher, viewer: Viewer) -> None:
+async def _send(websocket: WebSocket, service: WatchService, watcher: Watcher, viewer: Viewer) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-        async for shot in _shots(watcher, viewer):
+        async for shot in _shots(service, watcher, viewer):
             head = json.dumps(shot.result.told()).encode()
             await websocket.send_bytes(len(head).to_bytes(4, "big") + head + shot.jpeg)
 
@@ -137,7 +137,7 @@ async def _event_lines(request: Request, after_id: int) -> AsyncIterator[str]:
     try:
         yield "retry: 1000\n\n"
         quiet = 0.0
-        while True:
+        while not state.watch.is_ending:
             with contextlib.suppress(StageError):  # the database fails: the status says so
                 rows, _ = await asyncio.to_thread(asking.events, store, EventQuery(after_id=after_id, limit=100))
                 for row in rows:
