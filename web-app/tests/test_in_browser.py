@@ -294,7 +294,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_axe_finds_nothing_serious(workspace: Workspace, serve: Serve, page: Any, axe: str, scheme: str) -> None:
     add_video(workspace)
     page.emulate_media(color_scheme=scheme)
-    for where in pages_of(serve(workspace)):
+    addresses = pages_of(serve(workspace))
+    for where in addresses if scheme == "light" else addresses[:2]:
         page.goto(where)
         page.wait_for_timeout(100)
         for summary in page.locator("summary").all():

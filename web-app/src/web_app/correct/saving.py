@@ -34,8 +34,10 @@ class ChangedMeanwhileError(ImageError):
 
 @dataclass(frozen=True)
 class Saved:
-    """What a correction has changed: boxes, keypoints, both or nothing; what is to be told."""
+    """What a correction has changed, marks included; whether boxes are other ones, for which cuts have to be made anew;
+    what is to be told."""
 
+    changed: bool
     boxes: bool
     keypoints: bool
     notes: tuple[str, ...]
@@ -65,7 +67,13 @@ def save(workspace: Workspace, name: str, correction: Correction, etag: str) -> 
             if record is not None:
                 write_bytes(workspace.path(file), record_bytes(record))
         etag = read_records(workspace, name).etag
-    return Saved(result.annot is not None, result.poses is not None, result.notes, etag)
+    return Saved(
+        changed=result.annot is not None or result.poses is not None,
+        boxes=result.annot is not None and result.annot.people != records.annot.record.people,
+        keypoints=result.poses is not None,
+        notes=result.notes,
+        etag=etag,
+    )
 
 
 def _merged(
