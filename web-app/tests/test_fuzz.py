@@ -58,7 +58,7 @@ def test_no_request_is_a_bug(client: TestClient, schema: dict[str, Any]) -> None
         cases = strategies.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes))
 
         @settings(
-            max_examples=15, deadline=None, database=None, derandomize=True,
+            max_examples=12, deadline=None, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=cases)

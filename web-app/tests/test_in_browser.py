@@ -239,7 +239,7 @@ def test_a_video_plays_beside_its_speed(workspace: Workspace, serve: Serve, page
     page.get_by_role("button", name="left foot strike").click()
     until(page, "Math.abs(document.getElementById('movie').currentTime - 0.7) < 0.01")
     expect(page.locator("#said")).to_contain_text("0.70 s")
-    assert float(cursor.get_attribute("x1")) > start + 500
+    assert float(cursor.get_attribute("x1")) > start + 200
     page.locator("#plot").focus()
     page.keyboard.press("Home")
     until(page, "document.getElementById('movie').currentTime === 0")
