@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from web_app.correct.document import Correction, PhotoRecords, read_records
 APP = "web-app"
 PATIENCE_SECONDS = 5.0
 WRITTEN = ("annots", "output")
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class ChangedMeanwhileError(ImageError):
@@ -107,11 +105,11 @@ def _require_same_picture(workspace: Workspace, record: ImageAnnot) -> None:
 
 @contextlib.contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
-    """One correction at a time, also of two apps on one workspace: reading, comparing and writing are one thing.
+    """One correction at a time, of two threads or of two apps on one workspace: reading, comparing and writing are one thing.
 
     The stages need not wait: they compare a record's bytes themselves before they replace it (docs/adr/0013).
     """
-    with _ONE_AT_A_TIME, contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as held:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
