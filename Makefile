@@ -14,6 +14,7 @@ export POSE_SHARED
 YOLO ?=
 HRN ?=
 MOTION ?=
+OPENPOSE ?=
 POSE_APP ?=
 BENCH ?=
 FAULTS ?=
@@ -39,9 +40,9 @@ APP ?= $(if $(wildcard .venv/.app),1)
 APP_STAMPS := .venv/.app .venv/.ours-app
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
 EXTRAS += $(if $(filter 1,$(STROKES)),.venv/.strokes) $(if $(filter 1,$(APP)),$(APP_STAMPS))
-OURS := contract stagekit yolo-stage hrn-stage motion-stage
+OURS := contract stagekit yolo-stage hrn-stage openpose-stage motion-stage
 # Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
-PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit web-app yolo-stage motion-stage contract
+PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit web-app yolo-stage openpose-stage motion-stage contract
 
 # What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
@@ -53,6 +54,7 @@ $(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, 
 local_yolo := $(BIN)/yolo-stage --workspace "$$POSE_WORKSPACE"
 local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
 local_motion := $(BIN)/motion-stage --workspace "$$POSE_WORKSPACE"
+local_openpose := $(BIN)/openpose-stage --workspace "$$POSE_WORKSPACE"
 # The flags go by the environment, where no quotation mark ends a word.
 export YOLO HRN MOTION
 local_run = @$(BIN)/pose run -o "$$POSE_WORKSPACE" --yolo-stage="$$YOLO" --hrn-stage="$$HRN" --motion-stage="$$MOTION"
@@ -62,6 +64,7 @@ in_container := tools/in-container
 docker_yolo := $(in_container) yolo --workspace custom
 docker_hrn := $(in_container) hrn --workspace custom
 docker_motion := $(in_container) motion --workspace custom
+docker_openpose := $(in_container) openpose --workspace custom
 pose_in = $(in_container) --entrypoint python $(1) -m stage_kit.command.pose
 define docker_run
 $(docker_yolo) --keep_going $(YOLO)
@@ -81,7 +84,7 @@ WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing
 INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
-.PHONY: help setup demo yolo hrn motion run app up build status workspace existing mounts weights doctor
+.PHONY: help setup demo yolo hrn motion openpose run app up build status workspace existing mounts weights doctor
 .PHONY: test $(PARTS:%=test-in-%) test-docker faults bench check format lint types lock schema
 
 help:  ## print this list
@@ -141,6 +144,9 @@ hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
 
 motion: $(READY)  ## videos' output/ -> motion/: tracks, speeds, angles; more flags: MOTION='--filter median'
 	$($(WHERE)_motion) $(MOTION)
+
+openpose: $(READY)  ## many people in one pass: images/ -> openpose/, not part of run; more flags: OPENPOSE='--explain'
+	$($(WHERE)_openpose) $(OPENPOSE)
 
 run: $(READY)  ## all stages; one bad photo stops none, but fails the end
 	$($(WHERE)_run)

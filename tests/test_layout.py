@@ -35,6 +35,7 @@ PACKAGES = {
     "yolo-stage": "yolo_stage",
     "yolo-torch": "yolo_torch",
     "hrn-stage": "hrn_stage",
+    "openpose-stage": "openpose_stage",
     "motion-stage": "motion_stage",
     "web-app": "web_app",
 }
@@ -45,6 +46,7 @@ BELOW: dict[str, set[str]] = {
     "yolo-stage": {"pose_contract", "stage_kit"},
     "yolo-torch": {"pose_contract", "stage_kit", "yolo_stage"},
     "hrn-stage": {"pose_contract", "stage_kit"},
+    "openpose-stage": {"pose_contract", "stage_kit"},
     "motion-stage": {"pose_contract", "stage_kit"},
     "web-app": {"pose_contract", "stage_kit"},  # it calls the stages by their commands
 }

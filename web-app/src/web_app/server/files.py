@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
 from pose_contract.errors import ImageError
-from pose_contract.tables import CSV_HEADER, csv_rows, keypoint_rows
+from pose_contract.tables import keypoint_rows
+from stage_kit.export.csv_text import CSV_HEADER, csv_rows
 from stage_kit.pictures.images import read_image_bytes
 from web_app.correct.document import read_records
 from web_app.look.motion_files import plots_of, tables_of
