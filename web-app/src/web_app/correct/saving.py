@@ -105,7 +105,7 @@ def _require_same_picture(workspace: Workspace, record: ImageAnnot) -> None:
 
 @contextlib.contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
-    """One correction at a time, of two threads or of two apps on one workspace: reading, comparing and writing are one thing.
+    """One correction at a time, of two threads or of two apps: reading, comparing and writing are one thing.
 
     The stages need not wait: they compare a record's bytes themselves before they replace it (docs/adr/0013).
     """
