@@ -65,9 +65,9 @@ class VideoEstimation:
         return PreparedFrame(frame, rows, (line.people, people))
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]], _before: FramePoses | None
     ) -> Iterator[tuple[VideoFrame, FramePoses]]:
-        """The poses of each frame."""
+        """The poses of each frame, which depend on no other."""
         for prepared, answers in answered:
             frame = prepared.frame
             people = tuple(self._poses(prepared.kept, answers)) if answers else ()

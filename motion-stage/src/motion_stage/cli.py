@@ -29,6 +29,7 @@ STEP_COMMANDS = {
 COMMANDS = {**STEP_COMMANDS, "strokes": "train, evaluate, or ask the classifier of tennis strokes"}
 # Flags with a choice: the first is the default.
 CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
+    "poses": (("hrn", "openpose"), "whose poses: output/ or openpose/"),
     "mode": (("centroid", "keypoints", "iou"), "how people are followed"),
     "anchor": (("hip", "neck"), "what of a person is compared first"),
     "swaps": (("flag", "repair", "ignore"), "left and right exchanged"),
@@ -42,6 +43,8 @@ CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "drive": (("auto", "left", "right"), "rowing: where the hands go on the screen in the drive"),
     "walking": (("auto", "left", "right"), "gait: where people walk on the screen"),
 }
+# Where the stage that --poses names has put them.
+POSES_IN: dict[str, dict[str, str]] = {"hrn": {}, "openpose": {"output": "openpose"}}
 NUMBERS: dict[str, tuple[float, str]] = {
     "gate": (1.0, "torso lengths that somebody moves in a frame at most"),
     "grace": (1.0, "seconds that somebody may be away and keep the id"),
@@ -86,7 +89,8 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
     if not root.is_dir():
         raise UsageError(f"no workspace {root}", f"create it: make workspace WORKSPACE='{root}'")
     given = with_settings(parser(step or ""), words, root)
-    if not _is_anything_there(Workspace(root), given.args.fps):
+    workspace = Workspace(root, **POSES_IN[given.args.poses])
+    if not _is_anything_there(workspace, given.args.fps):
         return 0  # at once: nothing heavy is imported
     from motion_stage.run import MotionOptions, measure_motion
     from motion_stage.settings import MotionSettings
@@ -94,7 +98,7 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
     with given.blamed():
         settings = MotionSettings(**{field.name: getattr(given.args, field.name) for field in fields(MotionSettings)})
         run_flags = {name: getattr(given.args, name) for name in ("overwrite", "keep_going", "follow_links", "quiet")}
-        options = MotionOptions(Workspace(root), settings, step, differing=given.differing, **run_flags)
+        options = MotionOptions(workspace, settings, step, differing=given.differing, **run_flags)
         return measure_motion(options)
 
 

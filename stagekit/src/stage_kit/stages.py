@@ -34,6 +34,7 @@ class StageFacts(Record):
         name: of the command and of the container.
         package: the Python package, whose module `cli` is the command.
         order: among the stages of `pose run`; of two stages the smaller one runs first.
+        in_run: whether `pose run` runs it; else it is asked for by its own command.
         results: raised by hand when the same inputs give other results (`MadeBy.results`).
         drawing: raised by hand when final pictures are drawn differently.
         writes: fields of `Workspace` that name the folders it writes.
@@ -46,6 +47,7 @@ class StageFacts(Record):
     name: str
     package: str
     order: int
+    in_run: bool = True
     results: int = Field(ge=1)
     drawing: int = Field(default=1, ge=1)
     writes: tuple[str, ...]
