@@ -14,6 +14,7 @@ export POSE_SHARED
 YOLO ?=
 HRN ?=
 MOTION ?=
+OPENPOSE ?=
 BENCH ?=
 FAULTS ?=
 NAME ?=
@@ -36,9 +37,9 @@ INT8 ?= $(if $(wildcard .venv/.int8),1)
 STROKES ?= $(if $(wildcard .venv/.strokes),1)
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
 EXTRAS += $(if $(filter 1,$(STROKES)),.venv/.strokes)
-OURS := contract stagekit yolo-stage hrn-stage motion-stage
+OURS := contract stagekit yolo-stage hrn-stage openpose-stage motion-stage
 # Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
-PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage motion-stage contract
+PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage openpose-stage motion-stage contract
 
 # What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
@@ -50,6 +51,7 @@ $(if $(filter local docker,$(WHERE)),,$(error RUNTIME is auto, local or docker, 
 local_yolo := $(BIN)/yolo-stage --workspace "$$POSE_WORKSPACE"
 local_hrn := $(BIN)/hrn-stage --workspace "$$POSE_WORKSPACE"
 local_motion := $(BIN)/motion-stage --workspace "$$POSE_WORKSPACE"
+local_openpose := $(BIN)/openpose-stage --workspace "$$POSE_WORKSPACE"
 # The flags go by the environment, where no quotation mark ends a word.
 export YOLO HRN MOTION
 local_run = @$(BIN)/pose run -o "$$POSE_WORKSPACE" --yolo-stage="$$YOLO" --hrn-stage="$$HRN" --motion-stage="$$MOTION"
@@ -59,6 +61,7 @@ in_container := tools/in-container
 docker_yolo := $(in_container) yolo --workspace custom
 docker_hrn := $(in_container) hrn --workspace custom
 docker_motion := $(in_container) motion --workspace custom
+docker_openpose := $(in_container) openpose --workspace custom
 pose_in = $(in_container) --entrypoint python $(1) -m stage_kit.command.pose
 define docker_run
 $(docker_yolo) --keep_going $(YOLO)
@@ -78,7 +81,7 @@ WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing
 INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
-.PHONY: help setup demo yolo hrn motion run up build status workspace existing mounts weights doctor
+.PHONY: help setup demo yolo hrn motion openpose run up build status workspace existing mounts weights doctor
 .PHONY: test $(PARTS:%=test-in-%) test-docker faults bench check format lint types lock schema
 
 help:  ## print this list
@@ -135,6 +138,9 @@ hrn: $(READY)  ## cuts/ + YAML -> final/ output/; more flags: HRN='--label 1'
 motion: $(READY)  ## videos' output/ -> motion/: tracks, speeds, angles; more flags: MOTION='--filter median'
 	$($(WHERE)_motion) $(MOTION)
 
+openpose: $(READY)  ## many people in one pass: images/ -> openpose/, not part of run; more flags: OPENPOSE='--explain'
+	$($(WHERE)_openpose) $(OPENPOSE)
+
 run: $(READY)  ## all stages; one bad photo stops none, but fails the end
 	$($(WHERE)_run)
 
@@ -157,7 +163,7 @@ test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it sk
 	$(if $(filter 1,$(TORCH)),,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
 
 $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
-	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest $(if $(filter tests,$*),--ignore docker)
+	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker

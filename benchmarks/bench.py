@@ -101,6 +101,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pose-bench-") as folder:
         rows = engine_rows(args, Path(folder))
+        print(engine_table(rows), flush=True)  # the whole runs take longer still
         runs = stage_runs(Path(folder), rows, args.folder, args.photos, args.large)
     text = f"{machine()}\n\n{engine_table(rows)}\n\n{stage_table(runs, rows)}\n"
     print(text)

@@ -138,7 +138,7 @@ def stage_runs(
 def large_flags(large: dict[str, str], folder: Path) -> dict[str, list[str]]:
     """Flags of the stages for networks of the published size; writes their made-up parameters."""
     yaml = REPO / "workspace-template/w32_256x256_adam_lr1e-3.yaml"
-    files = {"yolo": folder / "yolov3.weights", "hrn": folder / "w32.pth"}
+    files = {"yolo": folder / "made-up.weights", "hrn": folder / "w32.pth"}
     for stage, file in files.items():
         command = [str(PYTHON), str(NETWORKS[stage]), str(file)]
         environment = {**os.environ, "PYTHONPATH": str(REPO / "benchmarks")}

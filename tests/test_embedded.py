@@ -16,6 +16,8 @@ from PIL import Image
 from pose_contract.storage import read_annot, read_poses, read_report
 from pose_contract.workspace import Workspace
 from stage_kit.testing import workspace_bytes
+from stage_kit.videos.reader import open_video
+from stage_kit.videos.writer import write_movie
 
 LITE = [REPO / f"{name}-stage/src/{name}_stage/models/lite" for name in ("yolo", "hrn")]
 DEMO_PHOTOS = [REPO / f"tools/demo-photos/{name}.jpg" for name in ("astronaut", "camera")]
@@ -152,13 +154,47 @@ def test_the_demo_says_what_it_found(tmp_path: Path) -> None:
     """In a workspace that it makes; a second time nothing is left to do."""
     workspace = tmp_path / "my demo"
     for _ in range(2):
-        finished = run([str(REPO / "tools/demo"), str(workspace)])
+        finished = run([str(REPO / "tools/demo"), str(workspace)], env={**os.environ, "POSE_DEMO_CLIP": "0"})
         assert finished.returncode == 0, finished.stderr
         for photo in DEMO_PHOTOS:
             (line,) = [line for line in finished.stdout.splitlines() if line.startswith(f"{photo.name}: ")]
             assert "1 person" in line or " people" in line
             assert Path(line.split(" -> ")[1]).is_file()
     assert finished.stderr.count("2 already done") == 2, finished.stderr
+
+
+def fake_apt_get(folder: Path, script: str) -> dict[str, str]:
+    """An environment whose apt-get is this script."""
+    folder.mkdir()
+    (folder / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "apt-get").chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb: not Debian")
+def test_the_demos_clip_is_the_start_of_a_film_in_a_package(tmp_path: Path) -> None:
+    film = tmp_path / "package/usr/share/doc/opencv-doc/examples/data/vtest.avi"
+    with write_movie(film, (64, 48), 10) as movie:
+        for number in range(70):
+            movie.add(np.full((48, 64, 3), 3 * number, np.uint8), number / 10)
+    (tmp_path / "package/DEBIAN").mkdir()
+    facts = "Package: opencv-doc\nVersion: 1\nArchitecture: all\nMaintainer: n <n@example.org>\nDescription: d\n"
+    (tmp_path / "package/DEBIAN/control").write_text(facts)
+    deb = tmp_path / "opencv-doc_1_all.deb"
+    assert run(["dpkg-deb", "--build", str(tmp_path / "package"), str(deb)]).returncode == 0
+    clip = tmp_path / "images/square.mp4"
+    finished = run([str(REPO / "tools/demo-clip"), str(clip)], env=fake_apt_get(tmp_path / "bin", f"cp {deb} ."))
+    assert finished.returncode == 0, finished.stderr
+    with open_video(clip) as video:
+        shown = [round(float(frame.picture.mean()) / 3) for frame in video.frames()]
+    assert shown == pytest.approx(range(60), abs=1)
+
+
+def test_without_the_package_the_demo_has_no_clip(tmp_path: Path) -> None:
+    environment = fake_apt_get(tmp_path / "bin", "exit 100")
+    finished = run([str(REPO / "tools/demo-clip"), str(tmp_path / "square.mp4")], env=environment)
+    assert finished.returncode == 0 and not (tmp_path / "square.mp4").exists()
+    assert "can't fetch opencv-doc" in finished.stdout or not shutil.which("dpkg-deb")
 
 
 def test_the_tennis_players(shared: Path, tmp_path: Path) -> None:

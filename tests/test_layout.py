@@ -35,6 +35,7 @@ PACKAGES = {
     "yolo-stage": "yolo_stage",
     "yolo-torch": "yolo_torch",
     "hrn-stage": "hrn_stage",
+    "openpose-stage": "openpose_stage",
     "motion-stage": "motion_stage",
 }
 # The floors of the house: what stands below a package. No stage stands on another; yolo-torch plugs into yolo-stage.
@@ -44,6 +45,7 @@ BELOW: dict[str, set[str]] = {
     "yolo-stage": {"pose_contract", "stage_kit"},
     "yolo-torch": {"pose_contract", "stage_kit", "yolo_stage"},
     "hrn-stage": {"pose_contract", "stage_kit"},
+    "openpose-stage": {"pose_contract", "stage_kit"},
     "motion-stage": {"pose_contract", "stage_kit"},
 }
 

@@ -140,5 +140,5 @@ def test_only_what_fetches_weights_has_a_network_and_may_write_them() -> None:
         assert len(mounts) == (name != "motion"), name  # which has no network, and so no weights
         assert (service["network_mode"] == "bridge") == fetches, name
         assert all(fetches == (not mount.get("read_only", False)) for mount in mounts), name
-        assert service.get("profiles", []) == (["weights"] if fetches else [])
+        assert service.get("profiles", []) == (["weights"] if fetches else [name] if name == "openpose" else [])
         assert service["read_only"] and service["cap_drop"] == ["ALL"]

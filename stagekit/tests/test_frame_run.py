@@ -26,6 +26,7 @@ from stage_kit.runs.workers import taken_ahead
 from stage_kit.videos.part_file import part_path
 from stage_kit.videos.reader import VideoFrame, open_video
 from stage_kit.videos.record_files import VideoRecord, frame_lines
+from stage_kit.videos.saved_pictures import SavedPictures
 from stage_kit.videos.standing import Standing, Wanted, remove_stale_videos, standing, video_task
 from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
 
@@ -52,13 +53,20 @@ class Doubling:
         return PreparedFrame(frame, np.array([[frame.number, row] for row in range(count)]).reshape(count, 2))
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[tuple[int, int]]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[tuple[int, int]]]], before: FrameAnnot | None
     ) -> Iterator[tuple[VideoFrame, FrameAnnot]]:
         for prepared, answers in answered:
             frame = prepared.frame
+            if before is not None:
+                assert before.frame < frame.number and before.frame % self.task.asked_every == 0
+                assert frame.number - before.frame <= self.task.asked_every, "the line of the last frame asked about"
+            elif frame.number >= self.task.asked_every:
+                raise AssertionError("a line before this one is known")
             assert list(answers) == [(2 * frame.number, row) for row in range(len(prepared.rows))]
             people = tuple(Person(index=row, score=1, box=Box(x1=number, y1=0, x2=9, y2=9)) for number, row in answers)
-            yield frame, FrameAnnot(frame=frame.number, t_seconds=frame.t_seconds, people=people)
+            line = FrameAnnot(frame=frame.number, t_seconds=frame.t_seconds, people=people)
+            before = before if frame.number % self.task.asked_every else line
+            yield frame, line
 
     def drawn(self, picture: Picture, line: FrameAnnot) -> Picture:
         assert number_in(picture) == line.frame
@@ -246,7 +254,7 @@ def test_what_a_person_has_edited_stands(workspace: Workspace, task: VideoTask) 
     stands = standing(path, VideoAnnot, task.image_sha256, other, overwrite=True)
     assert isinstance(stands, Standing) and "edited by hand: kept" in stands.note(task.record)
     assert task_of(workspace).redrawn, "the movie shows it"
-    assert remove_stale_videos(workspace, "annots", VideoAnnot, "inspect", lambda _: "images/gone") == [
+    assert remove_stale_videos(workspace, "annots", VideoAnnot, ["inspect"], lambda _: "images/gone") == [
         "a.mp4 is gone, its record, edited by hand, is kept"
     ]
     assert path.read_bytes() == edited
@@ -276,10 +284,10 @@ def test_what_belongs_to_a_video_that_is_gone_is_removed(workspace: Workspace, t
     done(workspace, Doubling(task), Network())
     part_path(workspace.path("annots/b.mov.jsonl")).write_bytes(b"half")
     workspace.path("annots/other.json").write_bytes(b"{}")
-    assert remove_stale_videos(workspace, "annots", VideoAnnot, "inspect", workspace.image_file) == []
+    assert remove_stale_videos(workspace, "annots", VideoAnnot, ["inspect"], workspace.image_file) == []
     assert workspace.path(task.record).exists() and not workspace.path("annots/b.mov.jsonl.part").exists()
     workspace.path("images/a.mp4").unlink()
-    assert remove_stale_videos(workspace, "annots", VideoAnnot, "inspect", workspace.image_file) == []
+    assert remove_stale_videos(workspace, "annots", VideoAnnot, ["inspect"], workspace.image_file) == []
     left = sorted(path.name for path in workspace.root.rglob("*") if path.is_file())
     assert left == ["other.json"]
 
@@ -343,3 +351,36 @@ def test_nothing_is_taken_when_nobody_wants_more() -> None:
     assert next(items) == 0
     items.close()
     assert len(taken) <= 6 and not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+def test_pictures_of_frames_are_written_once_and_go_with_their_record(workspace: Workspace, task: VideoTask) -> None:
+    written = SavedPictures("cuts/a.mp4.frames", lambda picture, line: [(f"{line.frame:06d}.jpg", picture)])
+    folder = workspace.path("cuts/a.mp4.frames")
+    first = task_of(workspace, saved=(written, "all"))
+    done(workspace, Doubling(first), Network())
+    assert len(list(folder.glob("*.jpg"))) == FRAMES
+    found = video_task(workspace, SeenFiles(workspace), "a.mp4", wanted_of(workspace, saved=(written, "all")))
+    assert isinstance(found, Settled)
+    other = task_of(workspace, saved=(written, "others"))
+    assert other.redrawn and other.movie is None, "the movie is there, and is not drawn again"
+    (folder / "000000.jpg").unlink()
+    done(workspace, Doubling(other), Network(interrupted_at=0))
+    assert (folder / "000000.jpg").exists()
+    workspace.path("images/a.mp4").unlink()
+    remove_stale_videos(workspace, "annots", VideoAnnot, ["inspect", "cuts"], workspace.image_file)
+    assert not folder.exists()
+
+
+def test_pictures_of_a_stopped_run_are_not_taken_for_whole(workspace: Workspace, task: VideoTask) -> None:
+    def failing(picture: Picture, line: FrameAnnot) -> list[tuple[str, Picture]]:
+        if line.frame == 7:
+            raise WorkspaceError("cannot write: no space left", "free some")
+        return [(f"{line.frame:06d}.jpg", picture)]
+
+    saved = SavedPictures("cuts/a.mp4.frames", failing)
+    with pytest.raises(WorkspaceError, match="no space"):
+        done(workspace, Doubling(task_of(workspace, saved=(saved, "all"))), Network())
+    assert not workspace.path(task.record).exists(), "a rerun goes on"
+    again = replace(saved, pictures=lambda picture, line: [(f"{line.frame:06d}.jpg", picture)])
+    done(workspace, Doubling(task_of(workspace, saved=(again, "all"))), Network())
+    assert len(list(workspace.path("cuts/a.mp4.frames").glob("*.jpg"))) == FRAMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ HOSTS = {
     "huggingface.co",
     "download.openmmlab.com",
     "drive.usercontent.google.com",
+    "download.pytorch.org",
+    "storage.openvinotoolkit.org",
 }
 
 by_entry = pytest.mark.parametrize("entry", published_weights(), ids=lambda entry: entry.name)
@@ -56,6 +59,9 @@ def test_the_files_and_their_sizes_are_the_published_ones() -> None:
     assert {entry.name: entry.size_bytes for entry in published_weights()} == {
         "yolov3.weights": 248007048,
         "yolov3-tiny.weights": 35434956,
+        "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth": None,
+        "person-detection-retail-0013.xml": 647966,
+        "person-detection-retail-0013.bin": 1445734,
         "hrnet_w32_mpii_256x256-6c4f923f_20200812.pth": None,
         "hrnet_w48_mpii_256x256-92cab7bd_20200812.pth": None,
         "hrnet_w32_mpii_256x256_dark-f1601c5b_20200927.pth": None,
@@ -100,15 +106,17 @@ def test_hashes_are_whole_or_the_prefix_in_the_name(entry: PublishedWeights) -> 
         assert entry.size_bytes is not None
     elif entry.sha256_prefix is not None:
         assert re.fullmatch("[0-9a-f]{8}", entry.sha256_prefix)
-        assert f"-{entry.sha256_prefix}_" in entry.name
+        assert re.search(f"-{entry.sha256_prefix}[_.]", entry.name)
+    elif entry.sha384 is not None:
+        assert re.fullmatch("[0-9a-f]{96}", entry.sha384) and entry.size_bytes is not None
     else:
         assert entry.name == UNVERIFIABLE
 
 
 @by_entry
 def test_licence_and_stage_are_given(entry: PublishedWeights) -> None:
-    assert entry.licence in {"public domain", "Apache-2.0", "MIT"}
-    assert entry.stage == ("yolo-stage" if entry.name.startswith("yolo") else "hrn-stage")
+    assert entry.licence in {"public domain", "Apache-2.0", "MIT", "BSD-3-Clause"}
+    assert entry.stage == ("hrn-stage" if "hrnet" in entry.name else "yolo-stage")
 
 
 def test_records_are_frozen_and_refuse_unknown_keys() -> None:
@@ -254,10 +262,12 @@ def test_a_folder_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPat
     assert "chmod a+rx /closed" in refused.value.remedy
 
 
-@pytest.mark.parametrize("entry", [entry for entry in published_weights() if entry.known_sha256], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "entry", [entry for entry in published_weights() if entry.sha256 or entry.sha256_prefix], ids=lambda e: e.name
+)
 def test_another_file_under_a_published_name_is_refused(entry: PublishedWeights, tmp_path: Path) -> None:
     path = tmp_path / entry.name
-    known = str(entry.known_sha256)
+    known = str(entry.known_digits)
     require_published(path, known.ljust(64, "0"), trust=False)
     require_published(tmp_path / "mine.pth", "0" * 64, trust=False)
     require_published(path, "0" * 64, trust=True)
@@ -267,3 +277,18 @@ def test_another_file_under_a_published_name_is_refused(entry: PublishedWeights,
         require_published(path, "0" * 64, trust=False)
     assert str(path) in caught.value.reason
     assert "rename it, or say --trust" in caught.value.remedy and "make weights" in caught.value.remedy
+
+
+def test_a_file_whose_sha384_is_published_is_known_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"name": "a.bin", "stage": "s", "network": "n", "data": "d", "licence": "MIT", "mirrors": ()}
+    entry = PublishedWeights.model_validate(facts | {"sha384": hashlib.sha384(b"right").hexdigest()})
+    monkeypatch.setattr("stage_kit.weights.published.published_weights", lambda: (entry,))
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"right")
+    assert difference_from_published(entry, path) is None
+    require_published(path, "0" * 64, trust=False)
+    path.write_bytes(b"wrong")
+    assert "sha384" in str(difference_from_published(entry, path))
+    with pytest.raises(WeightsError, match="another file: sha384"):
+        require_published(path, "0" * 64, trust=False)
+    require_published(path, "0" * 64, trust=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from yolo_stage.model_files import DetectorPlan
+from yolo_stage.detector_plan import DetectorPlan
 
 RED, BLUE = (220, 10, 10), (10, 10, 220)
 SIZE = 160

@@ -15,7 +15,7 @@ from fakes import RED, photo, save
 from pose_contract.records import RunReport
 from yolo_stage.cli import main
 from yolo_stage.darknet import read_network
-from yolo_stage.model_files import DetectorPlan
+from yolo_stage.detector_plan import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.steps import detect_people
 

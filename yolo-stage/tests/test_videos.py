@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import BLUE, RED, ColourDetector, photo, plan_with, save
+from numpy.typing import NDArray
 
 from pose_contract.errors import UsageError
 from pose_contract.records import Box, Person, RunReport
 from pose_contract.storage import write_bytes
 from pose_contract.video_records import FrameAnnot, VideoAnnot
 from pose_contract.workspace import Workspace
+from stage_kit.pictures.cuts import cut_around
+from stage_kit.pictures.images import read_image
 from stage_kit.videos.part_file import PartKey, part_path
 from stage_kit.videos.reader import open_video
 from stage_kit.videos.record_files import VideoRecord, line_of
@@ -113,6 +116,38 @@ def test_a_killed_run_goes_on_between_frames_that_are_looked_at(films: Workspace
     assert path.read_bytes() == whole
 
 
+class FadingDetector(ColourDetector):
+    """Is the less sure the further right somebody is, 0.95 to 0.35; boxes are wide, so that they overlap in time."""
+
+    def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        found = super().detect(batch)
+        return [
+            np.concatenate([rows[:, :4] + [-30, 0, 30, 0], 0.95 - 0.6 * (rows[:, :1] - 13) / (78 - 13)], axis=1).astype(
+                np.float32
+            )
+            for rows in found
+        ]
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_who_fades_is_followed_and_a_killed_run_follows_him_too(films: Workspace, every: int) -> None:
+    run(films, FadingDetector(), seen_thres=1.0, detect_every=every)
+    lost = [len(line.people) for line in record_of(films).frames()]
+    run(films, FadingDetector(), detect_every=every)
+    followed = list(record_of(films).frames())
+    scores = [line.people[0].score for line in followed if line.people]
+    assert sum(lost) < sum(len(line.people) for line in followed) and min(scores) < 0.5
+    path = films.path("annots/sub/b.mp4.jsonl")
+    whole, header = path.read_bytes(), record_of(films).header
+    assert header.made_by.options["seen_thres"] == 0.25
+    key = PartKey(image_sha256=header.image_sha256, made_by=header.made_by)
+    for known in range(1, FRAMES):
+        path.unlink()
+        part_path(path).write_bytes(b"".join([line_of(key), *whole.splitlines(keepends=True)[1 : known + 1]]))
+        run(films, FadingDetector(), detect_every=every)
+        assert path.read_bytes() == whole, known
+
+
 def test_one_bad_video_stops_no_other(films: Workspace) -> None:
     write_bytes(films.root / "images/a.mp4", b"no video")
     (films.root / "images/c.mkv").mkdir()
@@ -178,3 +213,45 @@ def test_each_person_is_matched_once() -> None:
     assert matched([], [person(0)]) == [] == matched([person(0)], [])
     assert matched([person(0), person(5)], [person(4)]) == [(1, 0)]
     assert matched([person(0), person(200)], [person(198), person(2)]) == [(0, 1), (1, 0)]
+
+
+def saved(workspace: Workspace) -> dict[str, bytes]:
+    folder = workspace.root / "cuts/sub/b.mp4.frames"
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))} if folder.exists() else {}
+
+
+def test_frames_and_cuts_are_written_for_who_wants_to_look(films: Workspace) -> None:
+    run(films)
+    assert saved(films) == {} == saved(films), "unasked nothing is written"
+    detector = ColourDetector()
+    run(films, detector, save_frames=True, save_cuts=True)
+    assert detector.batch_sizes == [], "the record stands"
+    names = [f"{number:06d}.jpg" for number in range(FRAMES)]
+    cuts = [f"{number:06d}_{index}.jpg" for number in range(FRAMES) for index in range(2 if number >= 7 else 1)]
+    assert set(saved(films)) == {*names, *cuts, "made-of.txt"}
+    with open_video(films.root / "images/sub/b.mp4") as movie:
+        for frame in movie.frames():
+            written = read_image(films.root / f"cuts/sub/b.mp4.frames/{frame.number:06d}.jpg")
+            assert np.abs(written.astype(int) - frame.picture).mean() < 3
+    cut = read_image(films.root / "cuts/sub/b.mp4.frames/000000_0.jpg")
+    rule = cut_around(next(iter(record_of(films).frames())).people[0].box, (240, 160), 1.25)
+    assert cut.shape[:2] == (rule.height, rule.width)
+    assert cut[cut.shape[0] // 2, cut.shape[1] // 2] == pytest.approx(RED, abs=30)
+
+
+def test_saved_pictures_follow_what_they_show(films: Workspace) -> None:
+    run(films, save_cuts=True)
+    whole = saved(films)
+    (films.root / "cuts/sub/b.mp4.frames/made-of.txt").unlink()
+    (films.root / "cuts/sub/b.mp4.frames/000003_0.jpg").unlink()
+    run(films, save_cuts=True)
+    assert saved(films) == whole, "a stopped run's are made anew"
+    run(films, ColourDetector(), save_cuts=True, cut_scale=2.0)
+    assert saved(films).keys() == whole.keys() and saved(films) != whole
+    (films.root / "cuts/sub/b.mp4.frames/mine.txt").write_text("a person's own")
+    run(films, conf_thres=0.85)
+    assert set(saved(films)) == {"mine.txt"}, "nobody asked for the new record's"
+    run(films, save_frames=True)
+    films.path("images/sub/b.mp4").unlink()
+    run(films)
+    assert set(saved(films)) == {"mine.txt"}

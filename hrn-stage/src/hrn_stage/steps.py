@@ -146,7 +146,7 @@ class EstimationSteps:
         workspace = self._workspace
         poses = f"{workspace.output}/poses"
         lines = remove_stale(workspace)
-        lines += remove_stale_videos(workspace, poses, VideoPoses, workspace.final, workspace.video_annot_file)
+        lines += remove_stale_videos(workspace, poses, VideoPoses, [workspace.final], workspace.video_annot_file)
         if self._plan.config.DEBUG.DEBUG and not self._debug.folders(self._workspace):
             lines.append("DEBUG.DEBUG is true, but no DEBUG.SAVE_HEATMAPS_PRED or SAVE_BATCH_IMAGES_PRED is")
         return lines

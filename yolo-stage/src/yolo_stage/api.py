@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pose_contract.records import Person
 from pose_contract.workspace import Workspace
 from stage_kit.networks.batches import asked_by_shape, batch_size, in_batches
-from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
+from stage_kit.networks.choices import PrecisionChoice, Weights, require_choice, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
 from stage_kit.pictures import draw_boxes as boxes_drawn
@@ -31,12 +31,14 @@ from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.pictures.letterbox import Letterbox
 from yolo_stage import STAGE
 from yolo_stage.detector import Detector
+from yolo_stage.detector_plan import DetectorPlan
 from yolo_stage.fitting import fitted
-from yolo_stage.model_files import DetectorPlan, plan_detector
+from yolo_stage.model_files import plan_detector
 from yolo_stage.options import DetectOptions, ModelOptions
 from yolo_stage.people import Selection, choose_people, people_records
 
 Engine = Literal["auto", "openvino", "torch", "opencv"]
+DetectorName = Literal["yolo", "ssd", "fasterrcnn", "none"]
 FilePath = str | os.PathLike[str]
 
 
@@ -119,6 +121,7 @@ class LoadedDetector(LoadedNetwork[DetectorPlan, Detector]):
 
 def load_detector(
     *,
+    detector: DetectorName = "yolo",
     weights: Weights = "auto",
     engine: Engine = "auto",
     precision: PrecisionChoice = "auto",
@@ -134,6 +137,8 @@ def load_detector(
     """Loads the person detector that the command `yolo-stage` would take; the keywords are its flags.
 
     Args:
+        detector: `yolo`, which is any Darknet network; `ssd`, `fasterrcnn` (needs PyTorch), or `none`: the picture is
+            one person's box.
         weights: `published`, `lite` (the embedded ones), or the first of these that is there.
         engine: `openvino`, `torch` (needs yolo-torch), `opencv`, or the fastest that is there.
         precision: `fp32`, `bf16`, `int8`, or bf16 where it is known to cost next to nothing, else fp32. int8 is taken
@@ -153,6 +158,7 @@ def load_detector(
         ConfigError: a cfg that is wrong or that the engine cannot run exactly.
         WeightsError: weights that are missing, damaged, of another network, or not those whose name they have.
     """
+    require_choice("detector", detector, get_args(DetectorName))
     require_choices(get_args(Engine), weights=weights, engine=engine, precision=precision, device=device)
     model = ModelOptions(
         model_def=None if model_def is None else Path(model_def),
@@ -163,6 +169,7 @@ def load_detector(
         precision=precision,
         device=device,
         trust=trust,
+        detector=detector,
     )
     # The record checks the values; no workspace is looked at.
     options = DetectOptions(Workspace(Path()), model, conf_thres=conf_thres, nms_thres=nms_thres, max_people=max_people)

@@ -69,7 +69,10 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             cut_scale=args.cut_scale,
             max_people=args.max_people,
             detect_every=args.detect_every,
+            seen_thres=args.seen_thres,
             inspect_movies=args.inspect_movies,
+            save_frames=bool(args.save_frames),
+            save_cuts=bool(args.save_cuts),
             max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
@@ -90,6 +93,8 @@ def parser() -> FlagParser:
     where.add_argument("--cut_folder", metavar="DIR", help="one picture per person to write")
     where.add_argument("--checkpoint_model", type=Path, metavar="FILE", help="replaces --weights_path")
     network = parser.add_settings_group("yolo", "network")
+    text = "who looks for people; none: every picture shows one, and is their box (default: yolo)"
+    network.add_argument("--detector", choices=("yolo", "ssd", "fasterrcnn", "none"), default="yolo", help=text)
     network.add_argument("--model_def", type=Path, metavar="CFG", help="Darknet cfg (default: our yolov3.cfg)")
     network.add_argument("--weights_path", type=Path, metavar="FILE", help=".weights or .pth; never replaced by others")
     network.add_argument(
@@ -110,7 +115,11 @@ def parser() -> FlagParser:
     videos = parser.add_settings_group("yolo", "videos")
     text = "look for people in every Nth frame, and move their boxes evenly between (default: 1)"
     videos.add_argument("--detect_every", type=int, default=1, metavar="N", help=text)
+    text = "least score of who was in the frame before, in the same place (default: half of conf_thres)"
+    videos.add_argument("--seen_thres", type=float, metavar="P", help=text)
     videos.add_argument("--inspect_movies", action="store_true", help="draw a video's boxes too, in inspect/")
+    for flag, what in (("save_frames", "every frame"), ("save_cuts", "every person of every frame")):
+        videos.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"write {what} to cuts/NAME.frames/")
     speed = parser.add_settings_group("yolo", "speed")
     speed.add_argument(
         "--batch_size", type=int, metavar="N", help="images given to the network at a time (default: the engine's)"

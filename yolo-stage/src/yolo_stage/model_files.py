@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pose_contract.errors import ConfigError, WeightsError
 from stage_kit.networks.device import require_gpu
 from stage_kit.networks.int8 import calibration_of
-from stage_kit.networks.plan import NetworkPlan
 from stage_kit.networks.precision import EMBEDDED, choose_precision, engine_in_words
 from stage_kit.weights.published import is_there, missing_weights_error, require_published, sha256_of, weights_folder
 from yolo_stage.darknet import DarknetNetwork, check_weights_file, person_class, read_network
 from yolo_stage.detector import Detector
+from yolo_stage.detector_plan import DEFAULT_CONF_THRES, DetectorPlan
 from yolo_stage.engines.choice import choose_engine, plug_in
 from yolo_stage.loading import Loading
-from yolo_stage.options import DetectOptions, ModelOptions
-from yolo_stage.people import Selection
+from yolo_stage.options import ModelOptions
+from yolo_stage.other_detectors import plan_other_detector
 
 MODELS = Path(__file__).parent / "models"
 LITE = MODELS / "lite"
 DEFAULT_MODEL = "yolov3"
-DEFAULT_CONF_THRES = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectorPlan(NetworkPlan[Detector]):
-    """A detector that can be loaded, and all that its results depend on.
-
-    With `rectangular` pictures are fitted into rectangles of their shape, of about `input_size` x `input_size` pixels.
-    """
-
-    model_def_sha256: str
-    person_class: int
-    input_size: int
-    conf_thres: float
-
-    def selection(self, options: DetectOptions) -> Selection:
-        """Who counts as a person: as asked for, else as the model's own threshold has it."""
-        return Selection(options.conf_thres or self.conf_thres, options.nms_thres, options.max_people)
-
-    rectangular: bool = False
 
 
 def plan_detector(options: ModelOptions) -> DetectorPlan:
@@ -53,6 +33,8 @@ def plan_detector(options: ModelOptions) -> DetectorPlan:
         UsageError: a device that is not there.
     """
     require_gpu(options.device)
+    if options.detector != "yolo":
+        return plan_other_detector(options)
     cfg, weights, note = find_model_files(options)
     network = read_network(cfg)
     if options.img_size is not None:

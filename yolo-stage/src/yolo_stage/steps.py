@@ -27,8 +27,8 @@ from stage_kit.videos.standing import remove_stale_videos
 from yolo_stage import facts
 from yolo_stage.corrections import Corrected, Corrections, corrected_outputs
 from yolo_stage.detector import Candidates, Detector
+from yolo_stage.detector_plan import DetectorPlan
 from yolo_stage.fitting import fitted
-from yolo_stage.model_files import DetectorPlan
 from yolo_stage.options import DetectOptions
 from yolo_stage.people import choose_people, people_records
 from yolo_stage.rectangles import RULE
@@ -133,7 +133,8 @@ class DetectionSteps:
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to images that are gone."""
         workspace = self._workspace
-        videos = remove_stale_videos(workspace, workspace.annots, VideoAnnot, workspace.inspect, workspace.image_file)
+        shown = workspace.inspect, workspace.cuts
+        videos = remove_stale_videos(workspace, workspace.annots, VideoAnnot, shown, workspace.image_file)
         return remove_stale(workspace, self._cuts) + videos
 
     def examine(self, name: str) -> Decoded | Corrected | Settled:

@@ -27,9 +27,13 @@ def require_choices(engines: Sequence[str], **chosen: str) -> None:
         UsageError: such a value.
     """
     for name, value in chosen.items():
-        choices = engines if name == "engine" else CHOICES[name]
-        if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else "give one of these"
-            expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
-            raise UsageError(f"{name}: expected {expected}, got {value!r}", remedy)
+        require_choice(name, value, engines if name == "engine" else CHOICES[name])
+
+
+def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuses a value that is none of `choices`, and names the nearest one. Raises UsageError."""
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else "give one of these"
+        expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise UsageError(f"{name}: expected {expected}, got {value!r}", remedy)

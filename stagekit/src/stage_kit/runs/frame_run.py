@@ -19,13 +19,13 @@ from pose_contract.video_records import Frame
 from pose_contract.workspace import Workspace
 from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
+from stage_kit.runs.showing import showing
 from stage_kit.runs.steps import Answer, Loaded
-from stage_kit.runs.workers import Backlog, BatchSize, map_ahead, taken_ahead, threads
+from stage_kit.runs.workers import BatchSize, map_ahead, taken_ahead, threads
 from stage_kit.videos.part_file import PartFile, PartKey
 from stage_kit.videos.reader import VideoFrame, VideoReader, open_video
 from stage_kit.videos.record_files import frame_lines
 from stage_kit.videos.steps import PreparedFrame, VideoWork
-from stage_kit.videos.writer import MovieWriter, write_movie
 
 PIXELS_UNDER_WAY = 24_000_000  # of the frames that wait in one place of the way
 MOST_FRAMES = 32  # that wait there, however small
@@ -119,16 +119,13 @@ class FrameRun(Generic[Answer]):
         lines: Iterable[tuple[VideoFrame, Frame]],
         tell: Callable[[int, int], None],
     ) -> VideoDone:
-        """Draws the movie, if one is asked for, of all frames and their lines."""
+        """Hands all frames and their lines to what shows them."""
         frames, most = 0, 0
-        with _movie(self._workspace, work, video) as movie, threads("draw", 1) as drawer:
-            drawing = Backlog(drawer, _places(video))
+        with showing(self._workspace, work, video, _places(video)) as show:
             for frame, line in lines:
                 frames, most = frames + 1, max(most, work.people_in(line))
-                if movie is not None:
-                    drawing.submit(_draw, work, movie, frame, line)
+                show(frame, line)
                 tell(frames, video.frames_claimed)
-            drawing.finish()
         return VideoDone(frames, most, video.flags)
 
     def _lines(
@@ -139,13 +136,15 @@ class FrameRun(Generic[Answer]):
         frames = taken_ahead(work.frames(video.frames()), places)
         # The network goes on at a frame that it is asked about; what it says again of known ones is left out.
         begin = part.known - part.known % work.task.asked_every
-        known = part.lines()
+        known, before = part.lines(), None
         with contextlib.closing(frames):
             for frame, _ in _first(frames, begin):
-                yield frame, next(known)
+                line = next(known)
+                before = before if frame.number % work.task.asked_every else line
+                yield frame, line
             with threads("worker", self._workers) as pool, threads("net", self._under_way) as network:
                 prepared = map_ahead(pool, work.prepared, frames, min(places, 2 * self._workers))
-                for frame, line in work.lines(self._answered(network, prepared, places)):
+                for frame, line in work.lines(self._answered(network, prepared, places), before):
                     yield frame, next(known) if frame.number < part.known else line
 
     def _answered(
@@ -218,20 +217,6 @@ def _first(frames: Iterator[Any], count: int) -> Iterator[Any]:
         if given is None:
             return
         yield given
-
-
-def _movie(
-    workspace: Workspace, work: VideoWork[Any, Any], video: VideoReader
-) -> contextlib.AbstractContextManager[MovieWriter | None]:
-    if work.task.movie is None:
-        return contextlib.nullcontext()
-    path = workspace.path(work.task.movie.file)
-    size = video.width, video.height
-    return write_movie(path, size, video.nominal_rate, sound_of=work.task.source, comment=work.task.movie.comment)
-
-
-def _draw(work: VideoWork[Any, Any], movie: MovieWriter, frame: VideoFrame, line: Frame) -> None:
-    movie.add(work.drawn(frame.picture, line), frame.t_seconds)
 
 
 def _header_fields(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from pose_contract.errors import ImageError
@@ -18,6 +18,7 @@ from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
 from stage_kit.videos.part_file import SUFFIX
 from stage_kit.videos.record_files import VideoRecord
+from stage_kit.videos.saved_pictures import SavedPictures, made_of, remove_saved, saved_folder
 from stage_kit.videos.steps import VideoTask, movie_facts
 
 RECORD = ".jsonl"
@@ -64,6 +65,7 @@ class Wanted:
         drawn: what else the movie depends on.
         asked_every: the network is asked about every so many frames.
         overwrite: a record that is current is made anew.
+        saved: pictures of every frame that are wanted, and what else they depend on.
     """
 
     record: str
@@ -73,6 +75,7 @@ class Wanted:
     drawn: object = None
     asked_every: int = 1
     overwrite: bool = False
+    saved: tuple[SavedPictures, object] | None = None
 
 
 def video_task(workspace: Workspace, seen: SeenFiles, name: str, wanted: Wanted) -> VideoTask | Settled:
@@ -83,11 +86,16 @@ def video_task(workspace: Workspace, seen: SeenFiles, name: str, wanted: Wanted)
     with telling_of_file(source):
         sha256 = seen.sha256_of_large(file)
     stands = standing(workspace.path(wanted.record), wanted.kind, sha256, wanted.made_by, wanted.overwrite)
-    movie = None
-    if wanted.movie:
-        shown = (sha256, wanted.made_by.model_dump_json(), stands.edit if stands else "", wanted.drawn)
-        movie = movie_facts(wanted.made_by.stage, wanted.movie, shown)
-    if stands and (movie is None or movie.is_there(workspace)):
+    shown = (sha256, wanted.made_by.model_dump_json(), stands.edit if stands else "")
+    movie = movie_facts(wanted.made_by.stage, wanted.movie, (*shown, wanted.drawn)) if wanted.movie else None
+    saved = None
+    if wanted.saved:
+        saved = replace(wanted.saved[0], made_of=made_of((*shown, wanted.saved[1])))
+    if stands and movie and movie.is_there(workspace):
+        movie = None
+    if stands and saved and saved.are_there(workspace):
+        saved = None
+    if stands and not movie and not saved:
         return Settled(name, people=stands.header.most_people, note=stands.note(wanted.record))
     return VideoTask(
         name=name,
@@ -99,6 +107,7 @@ def video_task(workspace: Workspace, seen: SeenFiles, name: str, wanted: Wanted)
         movie=movie,
         asked_every=wanted.asked_every,
         redrawn=stands is not None,
+        saved=saved,
     )
 
 
@@ -114,23 +123,23 @@ def video_records(folder: Path) -> Iterator[str]:
 
 
 def remove_stale_videos(
-    workspace: Workspace, folder: str, kind: type[VideoHeader], pictures: str, made_of: Callable[[str], str]
+    workspace: Workspace, folder: str, kind: type[VideoHeader], shown: Sequence[str], source_of: Callable[[str], str]
 ) -> list[str]:
-    """Removes the records below `folder` of which is gone what they were made of, with their movies in `pictures`.
+    """Removes the records below `folder` of which is gone what they were made of, with their movies and pictures.
 
     Args:
         workspace: whose.
         folder: of the records.
         kind: of their headers.
-        pictures: the folder of their movies.
-        made_of: a video's name below images/ -> the file in the workspace that its record was made of.
+        shown: the folders of their movies and of their frames' pictures.
+        source_of: a video's name below images/ -> the file in the workspace that its record was made of.
 
     Returns a line for each that is kept: a person's work.
     """
     lines = []
     root = workspace.path(folder)
     for name in video_records(root):
-        source = workspace.path(made_of(name))
+        source = workspace.path(source_of(name))
         if source.exists() or source.is_symlink():
             continue
         path = root / f"{name}{RECORD}"
@@ -142,7 +151,9 @@ def remove_stale_videos(
         if kept:
             lines.append(f"{printable(name)} is gone, its record, edited by hand, is kept")
             continue
-        remove_outputs([workspace.path(workspace.movie_file(pictures, name))], workspace.path(pictures))
+        for place in shown:
+            remove_saved(workspace.path(saved_folder(place, name)))
+            remove_outputs([workspace.path(workspace.movie_file(place, name))], workspace.path(place))
         remove_file(path.with_name(path.name + SUFFIX))
         remove_outputs([path], root)
     return lines

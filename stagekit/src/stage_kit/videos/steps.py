@@ -16,6 +16,7 @@ from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import Picture
 from stage_kit.videos.reader import VideoFrame
 from stage_kit.videos.record_files import FrameT
+from stage_kit.videos.saved_pictures import SavedPictures
 from stage_kit.videos.writer import movie_comment
 
 Answer_contra = TypeVar("Answer_contra", contravariant=True)
@@ -60,7 +61,8 @@ class VideoTask:
         made_by: what its record depends on.
         movie: what is drawn, if anything.
         asked_every: the network is asked about every so many frames only; a killed run goes on at such a frame.
-        redrawn: the record is current, and its movie alone is made anew.
+        redrawn: the record is current, and what shows it alone is made anew.
+        saved: the pictures of every frame that are written, if any.
     """
 
     name: str
@@ -72,6 +74,7 @@ class VideoTask:
     movie: MovieFacts | None = None
     asked_every: int = 1
     redrawn: bool = False
+    saved: SavedPictures | None = None
 
 
 class VideoWork(Protocol[Answer_contra, FrameT]):
@@ -92,9 +95,13 @@ class VideoWork(Protocol[Answer_contra, FrameT]):
         """One frame's rows; called from several threads."""
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Answer_contra]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Answer_contra]]], before: FrameT | None
     ) -> Iterator[tuple[VideoFrame, FrameT]]:
-        """A line for each frame, in order; may look ahead by `asked_every` frames."""
+        """A line for each frame, in order; may look ahead by `asked_every` frames.
+
+        `before` is the line of the last frame before these that the network was asked about; None at the beginning.
+        Lines may depend on it: a killed run goes on in the middle.
+        """
 
     def drawn(self, picture: Picture, line: FrameT) -> Picture:
         """The movie's frame; a new picture."""

@@ -129,7 +129,7 @@ def fetch_each(
 
 
 def _refuse_unverifiable(weights: PublishedWeights, trust: bool) -> None:
-    if weights.known_sha256 is None and not trust:
+    if weights.known_digits is None and not trust:
         raise WeightsError(
             f"No hash of {weights.name} is published, so nothing tells the real file from another",
             f"if you trust its host, ask for it by name: make weights NAME={weights.name} TRUST=1",
@@ -148,7 +148,7 @@ def _fill_from_mirrors(weights: PublishedWeights, part: FileIO, progress: Displa
             progress.say(f"{weights.name}: {failure.reason}")
             failures += f"\n     {url}\n       {failure.reason}"
     target = path_of(part).with_suffix("")
-    trust = "" if weights.known_sha256 else " TRUST=1"
+    trust = "" if weights.known_digits else " TRUST=1"
     raise WeightsError(
         f"{weights.name} could not be fetched from any of its addresses:{failures}",
         f"run the same command again later (it goes on where it stopped), or download the file by hand to {target}\n"

@@ -35,12 +35,18 @@ class PublishedWeights(BaseModel):
     size_bytes: int | None = None
     sha256: str | None = None
     sha256_prefix: str | None = None
+    sha384: str | None = None
     stands_in_for: str | None = None
 
     @property
-    def known_sha256(self) -> str | None:
-        """All that is published of the file's hash: 64 hex digits, 8, or nothing."""
-        return self.sha256 or self.sha256_prefix
+    def known_digits(self) -> str | None:
+        """All that is published of the file's hash: 64 hex digits, 8, the 96 of a sha384, or nothing."""
+        return self.sha256 or self.sha256_prefix or self.sha384
+
+    @property
+    def algorithm(self) -> str:
+        """Which hash those digits are of."""
+        return "sha384" if self.sha384 else "sha256"
 
 
 def published_weights() -> tuple[PublishedWeights, ...]:
@@ -116,8 +122,12 @@ def stand_in(basename: str) -> PublishedWeights | None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, 64 hex digits. Raises OSError if it cannot be read."""
+    return _digits_of(path, "sha256")
+
+
+def _digits_of(path: Path, algorithm: str) -> str:
     with os.fdopen(open_regular(path), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def difference_from_published(weights: PublishedWeights, path: Path) -> str | None:
@@ -131,11 +141,11 @@ def difference_from_published(weights: PublishedWeights, path: Path) -> str | No
     size = path.stat().st_size
     if weights.size_bytes not in (None, size):
         return f"{size} bytes instead of {weights.size_bytes}"
-    known = weights.known_sha256
+    known = weights.known_digits
     if known is None:
         return None
-    found = sha256_of(path)
-    return None if found.startswith(known) else f"sha256 {found[:16]}… instead of {known[:16]}…"
+    found = _digits_of(path, weights.algorithm)
+    return None if found.startswith(known) else f"{weights.algorithm} {found[:16]}… instead of {known[:16]}…"
 
 
 def require_published(path: Path, sha256: str, trust: bool) -> None:
@@ -150,11 +160,14 @@ def require_published(path: Path, sha256: str, trust: bool) -> None:
         WeightsError: with the ways out.
     """
     for weights in published_weights():
-        known = weights.known_sha256
-        if weights.name == path.name and known is not None and not sha256.startswith(known) and not trust:
+        known = weights.known_digits
+        if weights.name != path.name or known is None or trust:
+            continue
+        found = _digits_of(path, "sha384") if weights.sha384 else sha256
+        if not found.startswith(known):
             raise WeightsError(
-                f"{path} has the name of published weights, and is another file: sha256 {sha256[:16]}… instead of "
-                f"{known[:16]}…",
+                f"{path} has the name of published weights, and is another file: {weights.algorithm} {found[:16]}… "
+                f"instead of {known[:16]}…",
                 f"{how_to_replace(path)}\n"
                 "     or, if the file is what you want: rename it, or say --trust (in Python trust=True)",
             )
@@ -162,9 +175,10 @@ def require_published(path: Path, sha256: str, trust: bool) -> None:
 
 def how_verified(weights: PublishedWeights, path: Path) -> str:
     """What the file at `path` was verified by, in words; its sha256 where there was nothing to verify it by."""
-    if weights.known_sha256 is None:
+    if weights.known_digits is None:
         return f"NOT verified (no hash of it is published), sha256 {sha256_of(path)}"
-    return "verified by its sha256" if weights.sha256 else "verified by the 8 published digits of its sha256"
+    digits = weights.sha256 or weights.sha384
+    return f"verified by its {weights.algorithm}" if digits else "verified by the 8 published digits of its sha256"
 
 
 def missing_weights_error(name: str, looked_in: Sequence[Path]) -> WeightsError:
@@ -204,7 +218,7 @@ def _how_to_get(name: str) -> str:
     weights, replacement = by_name[name], stand_in(name)
     if weights.default:
         return "fetch them: make weights"
-    if weights.known_sha256 is not None:
+    if weights.known_digits is not None:
         return f"fetch them: make weights NAME={name}"
     by_trust = f"make weights NAME={name} TRUST=1"
     if replacement is None:
