@@ -1,10 +1,10 @@
 """Measures bottom-up networks on whole photos: MPII's validation, and drawings of any pictures.
 
-    python evaluate.py DATA NETWORK [--height 320 ...] [--draw SHEET.jpg PICTURE ...]
+    python evaluate.py DATA NETWORK [--height 256 ...] [--draw SHEET.png PICTURE ...]
 
-NETWORK is the embedded one's .pth or an OpenVINO .xml with the outputs of human-pose-estimation-0001. A labelled person
-takes the found one whose twelve limb joints lie nearest, each found one once; whoever is missed, and every joint that
-is not found, counts as wrong. PCK within 0.2 and 0.1 torsos (left shoulder to right hip).
+NETWORK is the embedded one's .pth or an OpenVINO .xml like human-pose-estimation-0001; openpose-stage runs and decodes
+both. A labelled person takes the found one whose twelve limb joints lie nearest, each found one once; whoever is
+missed, and every joint that is not found, counts as wrong. PCK within 0.2 and 0.1 torsos (left shoulder to right hip).
 """
 
 from __future__ import annotations
@@ -17,47 +17,29 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
-from decode import people
 from gather_photos import Pictures
 from numpy.typing import NDArray
-from openpose_stage.lite.graph import build_graph
 from people18 import MPII_VALIDATION, Array, set_apart
 from skeleton18 import FROM_MPII, LIMBS, LINKS, MIRROR
 
-from stage_kit.networks.checkpoint import read_state_dict
+from openpose_stage import load_openpose
 
 Picture = NDArray[np.uint8]
 Found = list[tuple[Array, Array]]
 REACH = 0.4  # torsos: how quickly a joint that lies off stops to speak for a match
 LEAST_MATCH = 0.08  # mean of the twelve joints' closeness from which somebody is found
-SIDE = 32
 
 
-def load(network: Path, precision: str) -> Callable[[Picture, int], Found]:
-    """What finds people in a picture (RGB), shown to the network so many pixels high."""
-    core = openvino.Core()
-    model = build_graph(read_state_dict(network)) if network.suffix == ".pth" else core.read_model(network)
-    compiled: dict[tuple[int, int], openvino.CompiledModel] = {}
+def load(network: Path, height: int, precision: str) -> Callable[[Picture], Found]:
+    """What finds people in a picture (RGB): points [18, 2], NaN where none was found, and scores [18] of each."""
+    find = load_openpose(weights_path=network, height=height, precision=precision)
 
-    def find(picture: Picture, height: int) -> Found:
-        scale = height / picture.shape[0]
-        wide = round(picture.shape[1] * scale)
-        size = -(-height // SIDE) * SIDE, -(-wide // SIDE) * SIDE
-        if size not in compiled:
-            model.reshape([1, 3, *size])
-            settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
-            compiled[size] = core.compile_model(model, "CPU", settings)
-        shown = np.zeros((*size, 3), np.uint8)
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        shown[:height, :wide] = cv2.resize(picture, (wide, height), interpolation=way)[..., ::-1]
-        answer = compiled[size](np.ascontiguousarray(shown.transpose(2, 0, 1)[None], np.float32))
-        heat, fields = answer["Mconv7_stage2_L2"][0], answer["Mconv7_stage2_L1"][0]
-        stride = size[0] // heat.shape[1]
-        by = np.array([wide / picture.shape[1], height / picture.shape[0]])
-        return [((points + 0.5) / by - 0.5, scores) for points, scores in people(heat, fields, stride)]
+    def found(picture: Picture) -> Found:
+        poses = find(picture)
+        points = np.where(poses.scores[..., None] > 0, poses.keypoints_xy, np.nan)
+        return list(zip(points, poses.scores, strict=True))
 
-    return find
+    return found
 
 
 def matched(labels: Array, found: Found) -> Array:
@@ -78,18 +60,18 @@ def matched(labels: Array, found: Found) -> Array:
     return result
 
 
-def measure(data: Path, find: Callable[[Picture, int], Found], height: int) -> dict[str, float]:
+def measure(data: Path, find: Callable[[Picture], Found]) -> dict[str, float]:
     """Of the labelled people of MPII's validation."""
     photos = json.loads((data / "mpii-people.json").read_bytes())
-    pictures, rows, found_people, started = Pictures(data / "mpii-people.tar"), [], 0, 0.0
+    pictures, rows, found_people, seconds = Pictures(data / "mpii-people.tar"), [], 0, 0.0
     for number in sorted(set_apart(len(photos), MPII_VALIDATION)):
         photo = photos[number]
         labels = np.full((len(photo["people"]), 18, 2), np.nan)
         labels[:, LIMBS] = np.array(photo["people"], np.float64)[:, [FROM_MPII[limb] for limb in LIMBS]]
         picture = pictures.read(photo["file"])
         before = time.process_time()
-        found = find(picture, height)
-        started += time.process_time() - before
+        found = find(picture)
+        seconds += time.process_time() - before
         found_people += len(found)
         rows += list(zip(labels, matched(labels, found), strict=True))
     labels, points = (np.stack(part)[:, LIMBS] for part in zip(*rows, strict=True))
@@ -104,7 +86,7 @@ def measure(data: Path, find: Callable[[Picture, int], Found], height: int) -> d
         "joints found of people met": float(np.isfinite(points[met]).all(axis=2).mean()),
         "PCK@0.2 of joints found": float((apart <= 0.2).sum() / np.isfinite(apart).sum()),
         "people drawn a photo": found_people / MPII_VALIDATION, "people": len(labels),
-        "seconds a photo": started / MPII_VALIDATION,
+        "seconds a photo": seconds / MPII_VALIDATION,
     }  # fmt: skip
 
 
@@ -145,14 +127,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("network", type=Path)
-    parser.add_argument("--height", type=int, nargs="+", default=[320])
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16")
+    parser.add_argument("--height", type=int, nargs="+", default=[256])
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--draw", type=Path, nargs="+", metavar="FILE", help="the sheet to write, and the pictures")
     args = parser.parse_args()
-    find = load(args.network, args.precision)
     if args.draw:
+        find = load(args.network, args.height[0], args.precision)
         pictures = [cv2.imread(str(path))[..., ::-1] for path in args.draw[1:]]
-        found = [find(np.ascontiguousarray(picture), args.height[0]) for picture in pictures]
+        found = [find(np.ascontiguousarray(picture)) for picture in pictures]
         for path, everyone in zip(args.draw[1:], found, strict=True):
             print(path.name, [int(np.isfinite(points).all(axis=1).sum()) for points, _ in everyone])
         done = [
@@ -161,7 +143,7 @@ def main() -> None:
         cv2.imwrite(str(args.draw[0]), sheet(done)[..., ::-1])
         return
     for height in args.height:
-        numbers = measure(args.data, find, height)
+        numbers = measure(args.data, load(args.network, height, args.precision))
         print(args.network.name, height, *(f"{name} {number:.3f}" for name, number in numbers.items()), sep="\n    ")
 
 
