@@ -300,7 +300,7 @@ def test_other_skeletons(workspace: Workspace) -> None:
 
 
 def test_the_template_has_every_key_with_its_default(tmp_path: Path) -> None:
-    assert tuple(parser().sections) == facts().settings == ("motion",)
+    assert tuple(parser().sections) == facts().settings == ("motion", "draw")
     text = template_file("pose.toml").read_text(encoding="utf-8")
     lines = text.split("\n[motion]")[1].split("\n[")[0].splitlines()[1:]
     text = "\n".join(["[motion]", *(line.removeprefix("# ") for line in lines)])
@@ -308,8 +308,8 @@ def test_the_template_has_every_key_with_its_default(tmp_path: Path) -> None:
     assert keys.keys() == flags.keys()
     defaults = {key: action.default for key, action in flags.items() if action.default is not None}
     assert {key: keys[key] for key in defaults} == defaults
-    (tmp_path / "pose.toml").write_text(text)
-    assert read_settings(tmp_path / "pose.toml", parser()).keys() == flags.keys()
+    (tmp_path / "pose.toml").write_text(text + "\n[draw]\nline = true\nblur_faces = true\n")  # others are hrn-stage's
+    assert read_settings(tmp_path / "pose.toml", parser()).keys() == {*flags, "blur_faces"}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ STEP_COMMANDS = {
     "measure": "speeds and angles anew",
     "events": "strokes of rowers, or steps, anew",
     "plot": "the plots anew",
+    "render": "the movie anew",
 }
 COMMANDS = {**STEP_COMMANDS, "strokes": "train, evaluate, or ask the classifier of tennis strokes"}
 # Flags with a choice: the first is the default.
@@ -116,6 +117,9 @@ def parser(command: str = "") -> FlagParser:
     where = parser.add_argument_group("where")
     where.add_argument("--workspace", metavar="DIR", help="(default: ./custom, else ./pose-estimation)")
     add_settings(parser.add_settings_group("motion", "motion"))
+    drawing = parser.add_settings_group("draw", "drawing, as hrn-stage has it", shared=True)
+    blur = "make faces in the movie unrecognisable? (default: 0)"
+    drawing.add_argument("--blur_faces", type=int, choices=(0, 1), default=0, help=blur)
     run = parser.add_argument_group("run")
     run.add_argument("--overwrite", action="store_true", help="make all anew, except a corrected tracks.json")
     run.add_argument("--keep_going", action="store_true", help="exit 0 even if some videos failed; the report tells")
@@ -142,7 +146,8 @@ def add_settings(group: argparse._ArgumentGroup) -> None:
         ("left_handed", "strokes: are the players left-handed?"),
     ):
         group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"{text} (default: 0)")
-    group.add_argument("--plots", type=int, choices=(0, 1), default=1, help="draw plots? (default: 1)")
+    for flag, text in (("plots", "draw plots?"), ("movie", "draw the movie, as the last step?")):
+        group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=1, help=f"{text} (default: 1)")
     group.add_argument("--strokes_model", metavar="FILE", help="in the workspace, by `motion-stage strokes train`")
     group.add_argument(
         "--speed_of",

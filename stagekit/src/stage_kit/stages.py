@@ -40,6 +40,7 @@ class StageFacts(Record):
         writes: fields of `Workspace` that name the folders it writes.
         settings: the sections of pose.toml that it reads; their keys are flags of its command.
         status: what is counted; nothing of a stage that works on no single pictures.
+        counts: the module of such a stage's package whose function `counted` gives a workspace's counts itself.
         version: of the installed package.
     """
 
@@ -52,6 +53,7 @@ class StageFacts(Record):
     writes: tuple[str, ...]
     settings: tuple[str, ...] = ()
     status: StatusFacts | None = None
+    counts: str = ""
     version: str
 
     def text_of(self, file: str) -> str:

@@ -37,11 +37,17 @@ class FlagParser(argparse.ArgumentParser):
             self.add_argument("--version", action="version", version=f"{prog} {version}")
         self.commands = dict(commands or {})
         self.sections: dict[str, list[argparse._ArgumentGroup]] = {}
+        self.shared: set[str] = set()
 
-    def add_settings_group(self, section: str, title: str) -> argparse._ArgumentGroup:
-        """A group of flags that may stand in pose.toml too, as keys of that section (see `settings`)."""
+    def add_settings_group(self, section: str, title: str, shared: bool = False) -> argparse._ArgumentGroup:
+        """A group of flags that may stand in pose.toml too, as keys of that section (see `settings`).
+
+        Of a `shared` section other keys are another stage's, which refuses those that nobody knows.
+        """
         group = self.add_argument_group(title)
         self.sections.setdefault(section, []).append(group)
+        if shared:
+            self.shared.add(section)
         return group
 
     def settings_of(self, section: str) -> dict[str, argparse.Action]:
