@@ -50,7 +50,7 @@ class VideoPosing:
         return PreparedFrame(frame, network_input[None], fit)
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Maps]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Maps]]], _before: FramePoses | None
     ) -> Iterator[tuple[VideoFrame, FramePoses]]:
         """The people of each frame."""
         for prepared, answers in answered:

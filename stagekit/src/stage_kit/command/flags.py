@@ -119,8 +119,10 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
+    """--only, --overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
+    text = "work on this photo alone, named below images/; may be given again. The last whole run's report stays"
+    group.add_argument("--only", action="append", default=[], metavar="NAME", help=text)
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
     add_trust_flag(group)

@@ -32,6 +32,7 @@ class RunOptions:
         verbose: say why the engine and the precision were chosen, too.
         max_file_mb: the largest file that is read as a picture, in million bytes.
         differing: what differs from the defaults, in words, for the first line of the run.
+        only: photos and videos, below images/, that alone are worked on; none: all.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class RunOptions:
     verbose: bool = False
     max_file_mb: int = MAX_FILE_MB
     differing: str = ""
+    only: tuple[str, ...] = ()
 
     def first_line(self, why: str, details: str) -> str:
         """What the run says first: `why` in short, what differs from the defaults, and the details if asked for."""
@@ -62,12 +64,13 @@ class RunOptions:
             batches_at_once=plan.batches_at_once,
             quiet=self.quiet,
             follow_links=self.follow_links,
+            only=self.only,
         )
 
 
 def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
     """The fields of `RunOptions` as the flags of `add_run_flags` have them."""
-    apart = {"workspace", "differing", "max_file_mb"}  # the last is a setting
+    apart = {"workspace", "differing", "max_file_mb", "only"}  # the last but one is a setting
     names = {field.name for field in fields(RunOptions)} - apart
     flags = {name: getattr(args, name) for name in names}
-    return flags | {"differing": differing}
+    return flags | {"differing": differing, "only": tuple(args.only)}

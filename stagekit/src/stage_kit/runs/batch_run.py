@@ -6,6 +6,7 @@ stands in `steps`.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from stage_kit.pictures.images import fitting_into_memory
 from stage_kit.runs.containment import held
 from stage_kit.runs.frame_run import FrameRun
 from stage_kit.runs.journal import RunLog
+from stage_kit.runs.only import chosen
 from stage_kit.runs.outputs import write_outputs
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
@@ -45,6 +47,7 @@ class RunFacts:
         workers: threads that read and draw; 0 is one per core.
         batches_at_once: how many the network takes from as many threads.
         quiet, follow_links: errors only; results may be written through links out of the workspace.
+        only: names below images/; where there are any, the run works on these alone.
     """
 
     stage: StageFacts
@@ -57,6 +60,7 @@ class RunFacts:
     batches_at_once: int = 1
     quiet: bool = False
     follow_links: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclass
@@ -86,20 +90,25 @@ class BatchRun(Generic[ImageT, Answer]):
     def whole(self) -> RunReport:
         """Works on all that the stage lists, after removing what is stale, and rebuilds the tables.
 
+        Where the facts say `only`, it works on these names alone: nothing stale is removed, and the report of the last
+        whole run stays.
+
         Raises:
             UsageError: there is nothing to do; nothing has been touched.
             WorkspaceError: not writable, disk full, or another run is on it.
         """
-        listing = self._steps.listing()
+        only = self._facts.only
+        listing = chosen(self._steps.listing(), only, self._facts.workspace)
         log = self._log(len(listing.names) + len(listing.failures) + len(listing.videos), "")
         log.ignored = listing.ignored
-        with held(self._facts), log.kept(), log.progress:
+        with held(self._facts), contextlib.nullcontext() if only else log.kept(), log.progress:
             log.say(self._facts.why)
             if listing.ignored:
                 log.say(passed_over_line(listing.ignored))
             for name, error in listing.failures.items():
                 log.fail(self._facts.workspace.image_file(name), error)
-            self._clear(log)
+            if not only:
+                self._clear(log)
             self._over(listing.names, listing.videos, log)
             self._tables(log)
         return log.report("finished")
