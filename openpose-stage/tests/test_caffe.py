@@ -42,7 +42,7 @@ def tiny_weights(path: Path, seed: int = 0) -> dict[str, list[np.ndarray]]:
 
 @pytest.mark.parametrize("norm", ["openpose", "seed"])
 def test_a_small_network_computes_what_numpy_does(tmp_path: Path, norm: str) -> None:
-    """Acceptance 7: order of colours, values, channels. Acceptance 3: the lecture's input of 551 x 368 gives 69 x 46."""
+    """Acceptance 7: order of colours, values, channels. Acceptance 3: an input of 551 x 368 gives maps of 69 x 46."""
     path = tmp_path / "tiny.caffemodel"
     weights = tiny_weights(path)
     assert path.stat().st_size < 1100
@@ -155,7 +155,7 @@ def test_files_that_are_no_weights_of_the_network_are_refused(tmp_path: Path, ho
 
 def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.caffemodel", tmp_path):
-        with pytest.raises(WeightsError, match="no such weights file|cannot be read"):
+        with pytest.raises(WeightsError, match=r"no such weights file|cannot be read"):
             read_sizes(path)
 
 

@@ -49,7 +49,7 @@ def test_people_stand_where_they_are_from_left_to_right(filled: Workspace) -> No
         assert [point.name for point in person.keypoints] == list(COCO18.keypoints)
         found = np.array([(point.x, point.y) for point in person.keypoints])
         assert np.abs(found - expected(square)).max() < 4
-        x1, y1, x2, y2 = person.box.xyxy
+        x1, _, _, y2 = person.box.xyxy
         assert x1 == pytest.approx(found[:, 0].min(), abs=0.01) and y2 == pytest.approx(found[:, 1].max() + 1, abs=0.01)
         assert person.score == pytest.approx(np.mean([point.score for point in person.keypoints]), abs=1e-3)
     upright = poses_of(filled, "é/b c.png.jpg").people

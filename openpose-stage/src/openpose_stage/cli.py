@@ -60,6 +60,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             decode=DecodeOptions.of(vars(args)),
             style=_style(args),
             explain=bool(args.explain),
+            movies=bool(args.movies),
             batch_size=args.batch_size,
             n_cpu=args.n_cpu,
             max_file_mb=args.max_file_mb,
@@ -146,6 +147,8 @@ def _add_drawing(group: argparse._ArgumentGroup) -> None:
     for flag, default, text in (("circle", 1, "keypoints"), ("label", 0, "their names"), ("line", 1, "limbs")):
         text = f"draw {text}? (default: {default})"
         group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=default, help=text)
+    text = "draw videos too? (default: 1; without, they take half the time)"
+    group.add_argument("--movies", type=int, choices=(0, 1), default=1, help=text)
     for flag in SIZES:
         group.add_argument(f"--{flag}", type=int, metavar="PX")
     group.add_argument("--min_score", type=float, default=0.1, metavar="P", help="least score drawn (default: 0.1)")

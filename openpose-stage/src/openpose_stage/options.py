@@ -93,12 +93,14 @@ class DecodeOptions:
 
 @dataclass(frozen=True)
 class OpenposeOptions(RunOptions):
-    """One run. `n_cpu` 0 is one worker per core, `batch_size` None the engine's. `explain` draws every step."""
+    """One run. `n_cpu` 0 is one worker per core, `batch_size` None the engine's. `explain` draws every step of photos,
+    `movies` the skeletons of videos."""
 
     model: ModelOptions = field(default_factory=ModelOptions)
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     style: DrawStyle = field(default_factory=DrawStyle)
     explain: bool = False
+    movies: bool = True
     batch_size: int | None = None
     n_cpu: int = 0
 

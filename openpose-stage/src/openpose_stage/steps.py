@@ -181,7 +181,7 @@ class OpenposeSteps:
         workspace = self._workspace
         poses = f"{workspace.output}/poses"
         return remove_stale(workspace) + remove_stale_videos(
-            workspace, poses, VideoPoses, workspace.final, workspace.image_file
+            workspace, poses, VideoPoses, (workspace.final,), workspace.image_file
         )
 
     def examine(self, name: str) -> Decoded | Redraw | Settled:

@@ -97,7 +97,7 @@ def examined_video(
         record=workspace.video_poses_file(name),
         kind=VideoPoses,
         made_by=made_by,
-        movie=workspace.movie_file(workspace.final, name),
+        movie=workspace.movie_file(workspace.final, name) if options.movies else "",
         drawn=(facts().drawing, options.style),
         overwrite=options.overwrite,
     )
