@@ -58,7 +58,7 @@ def test_no_request_is_a_bug(client: TestClient, schema: dict[str, Any]) -> None
         cases = strategies.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes))
 
         @settings(
-            max_examples=25, deadline=None, database=None, derandomize=True,
+            max_examples=12, deadline=None, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=cases)
@@ -73,7 +73,7 @@ def test_no_request_is_a_bug(client: TestClient, schema: dict[str, Any]) -> None
             assert answer.headers["content-type"] in ("application/json", "application/problem+json")
 
         try_it()
-    assert asked["200"] > 10 and asked["422"] > 20, asked
+    assert asked["200"] >= 8 and asked["422"] >= 15, asked
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,13 @@ def test_a_stage_runs_as_long_as_its_process_does(workspace: Workspace, holder: 
     assert (run.report.stage, run.state, run.total, run.there) == ("hrn-stage", state, 4, 3)
 
 
+def test_of_motion_stage_the_videos_count_that_have_its_report(workspace: Workspace) -> None:
+    add_report(workspace, "motion-stage")
+    assert [run.there for run in stage_runs(Catalog(workspace))] == [4, 0]
+    add_video(workspace)
+    assert [run.there for run in stage_runs(Catalog(workspace))] == [4, 1]
+
+
 def test_without_a_run_there_is_nothing_to_tell(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", ())
     assert stage_runs(Catalog(workspace)) == [] == failures(workspace, [], [])

@@ -52,7 +52,7 @@ def records(workspace: Workspace, name: str = NAME) -> tuple[ImageAnnot, ImagePo
 
 def test_what_nobody_touched_leaves_every_byte(workspace: Workspace) -> None:
     before, page = read_records(workspace, NAME), shown(workspace)
-    assert send(workspace, people_of(page), page.etag) == Saved(False, False, (), page.etag)
+    assert send(workspace, people_of(page), page.etag) == Saved(False, False, False, (), page.etag)
     assert read_records(workspace, NAME) == before
 
 
@@ -112,7 +112,8 @@ def test_all_is_right_marks_both_records(workspace: Workspace) -> None:
     page = shown(workspace)
     saved = send(workspace, people_of(page), page.etag, checked=True)
     annot, poses = records(workspace)
-    assert saved.boxes and saved.keypoints and annot.corrected and poses.corrected
+    assert saved.changed and saved.keypoints and annot.corrected and poses.corrected
+    assert not saved.boxes  # no cut has to be made anew
     assert [person.keypoints for person in poses.people] == [tuple(person.keypoints or ()) for person in poses.people]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from web_app.correct.document import Correction, PhotoRecords, read_records
 APP = "web-app"
 PATIENCE_SECONDS = 5.0
 WRITTEN = ("annots", "output")
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class ChangedMeanwhileError(ImageError):
@@ -34,8 +32,10 @@ class ChangedMeanwhileError(ImageError):
 
 @dataclass(frozen=True)
 class Saved:
-    """What a correction has changed: boxes, keypoints, both or nothing; what is to be told."""
+    """What a correction has changed, marks included; whether boxes are other ones, for which cuts have to be made anew;
+    what is to be told."""
 
+    changed: bool
     boxes: bool
     keypoints: bool
     notes: tuple[str, ...]
@@ -65,7 +65,13 @@ def save(workspace: Workspace, name: str, correction: Correction, etag: str) -> 
             if record is not None:
                 write_bytes(workspace.path(file), record_bytes(record))
         etag = read_records(workspace, name).etag
-    return Saved(result.annot is not None, result.poses is not None, result.notes, etag)
+    return Saved(
+        changed=result.annot is not None or result.poses is not None,
+        boxes=result.annot is not None and result.annot.people != records.annot.record.people,
+        keypoints=result.poses is not None,
+        notes=result.notes,
+        etag=etag,
+    )
 
 
 def _merged(
@@ -99,11 +105,11 @@ def _require_same_picture(workspace: Workspace, record: ImageAnnot) -> None:
 
 @contextlib.contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
-    """One correction at a time, also of two apps on one workspace: reading, comparing and writing are one thing.
+    """One correction at a time, of two threads or of two apps: reading, comparing and writing are one thing.
 
     The stages need not wait: they compare a record's bytes themselves before they replace it (docs/adr/0013).
     """
-    with _ONE_AT_A_TIME, contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as held:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:

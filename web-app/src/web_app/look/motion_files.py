@@ -47,6 +47,11 @@ def motion_folder(workspace: Workspace, entry: Entry) -> Path:
     return workspace.path(workspace.motion) / entry.name
 
 
+def has_motion(workspace: Workspace, entry: Entry) -> bool:
+    """Whether motion-stage has done the video: its report is written last."""
+    return entry.video and (motion_folder(workspace, entry) / "report.json").is_file()
+
+
 def tables_of(workspace: Workspace, entry: Entry) -> dict[str, Path]:
     """The files to download, by name."""
     folder = motion_folder(workspace, entry)

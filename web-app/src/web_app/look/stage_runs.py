@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from stage_kit.regular_files import read_regular
 from stage_kit.stages import installed_stages
 from web_app.look.catalog import Catalog
 from web_app.look.entries import Entry
+from web_app.look.motion_files import has_motion
 
 State = Literal["running", "finished", "interrupted", "stopped", "killed"]
 HOLDER = re.compile(r"process (\d+) on (\S+), since")
@@ -43,15 +44,19 @@ def stage_runs(catalog: Catalog) -> list[StageRun]:
     entries = catalog.entries()
     order = {stage.name: place for place, stage in enumerate(installed_stages())}
     reports = sorted(catalog.reports().items(), key=lambda item: (order.get(item[1].stage, len(order)), item[0].name))
-    return [_run(path, report, entries) for path, report in reports]
+    return [_run(catalog.workspace, path, report, entries) for path, report in reports]
 
 
-def _run(path: Path, report: RunReport, entries: Sequence[Entry]) -> StageRun:
+def _run(workspace: Workspace, path: Path, report: RunReport, entries: Sequence[Entry]) -> StageRun:
     running = report.state == "running"
     state: State = "killed" if running and not _is_alive(path.with_name(f".{path.stem}.lock")) else report.state
     records = {stage.name: stage.status.record for stage in installed_stages() if stage.status}
-    posed = records.get(report.stage) == "poses"
-    there = sum(entry.found.posed if posed else entry.found.people is not None for entry in entries)
+    has_record: dict[str | None, Callable[[Entry], bool]] = {
+        "annots": lambda entry: entry.found.people is not None,
+        "poses": lambda entry: entry.found.posed,
+    }
+    is_there = has_record.get(records.get(report.stage), lambda entry: has_motion(workspace, entry))
+    there = sum(map(is_there, entries))
     return StageRun(report, state, report.counts.images, min(there, report.counts.images))
 
 

@@ -64,9 +64,10 @@ class FollowingOut(BaseModel):
 
 
 class SavedOut(BaseModel):
-    """What a correction has changed."""
+    """What a correction has changed; see `correct.saving.Saved`."""
 
     etag: str
+    changed: bool
     boxes: bool
     keypoints: bool
     notes: tuple[str, ...]
@@ -183,10 +184,10 @@ def correct(
         raise HTTPException(428, "say by If-Match which records you have seen")
     saved = save(shared.workspace, entry.name, correction, if_match.strip().removeprefix("W/").strip('"'))
     shared.catalog.forget()
-    if saved.boxes or saved.keypoints:
+    if saved.changed:
         shared.follower.follow(entry.name, saved.boxes)
     response.headers["ETag"] = f'"{saved.etag}"'
-    return SavedOut(etag=saved.etag, boxes=saved.boxes, keypoints=saved.keypoints, notes=saved.notes)
+    return SavedOut(**dataclasses.asdict(saved))
 
 
 @router.get("/photos/{entry_id}/following")
