@@ -139,6 +139,13 @@ def test_a_library_call_takes_the_commands_flags_and_no_others(tmp_path: Path) -
     assert len(find([np.zeros((80, 80, 3), np.uint8)] * 2)) == 2
 
 
+def test_the_largest_sum_needs_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert DecodeOptions(pairing="hungarian").pairing == "hungarian"
+    monkeypatch.setattr("openpose_stage.options.find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match="needs SciPy"):
+        DecodeOptions(pairing="hungarian")
+
+
 def test_the_folders_are_its_own() -> None:
     own = own_folders(Workspace(Path("w")))
     assert (

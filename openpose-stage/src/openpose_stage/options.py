@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +73,8 @@ class DecodeOptions:
         require(2 <= self.samples <= MOST_SAMPLES, "samples", self.samples, f"2 to {MOST_SAMPLES}", STAGE)
         require(0 <= self.least_field <= 1, "least_field", self.least_field, "0 to 1", STAGE)
         require(0 <= self.min_good <= self.samples, "min_good", self.min_good, "0 to --samples", STAGE)
+        if self.pairing == "hungarian" and find_spec("scipy") is None:
+            raise UsageError("--pairing hungarian needs SciPy, which is not installed here", "give --pairing greedy")
         require(1 <= self.min_points <= 25, "min_points", self.min_points, "1 to 25", STAGE)
         require(0 <= self.min_mean <= 2, "min_mean", self.min_mean, "0 to 2", STAGE)
 
