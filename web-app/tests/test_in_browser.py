@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from workspaces import Photo, add_video, make_workspace
+from workspaces import Photo, add_photo, add_report, add_video, make_workspace
 
 from pose_contract.records import ImagePoses
 from pose_contract.storage import read_annot, read_poses
@@ -226,6 +228,21 @@ def test_the_queue_goes_on_to_the_next_photo(workspace: Workspace, serve: Serve,
     page.goto(f"{address}/runs")
     expect(page.locator("main")).to_contain_text("1 photo with 2 people are ready for training")
     expect(page.locator("main")).to_contain_text("hrn-stage train --cfg my.yaml")
+
+
+def test_a_stage_that_runs_is_followed(workspace: Workspace, serve: Serve, page: Any) -> None:
+    add_report(workspace, "hrn-stage", state="running")
+    lock = workspace.lock_path("hrn-stage")
+    lock.write_text(f"process {os.getpid()} on {socket.gethostname()}, since now")
+    page.goto(f"{serve(workspace)}/runs")
+    row = page.locator("tr", has_text="hrn-stage")
+    expect(page.locator("#running")).to_have_text("hrn-stage is running: 3 of 4")
+    expect(row).to_contain_text("running")
+    add_photo(workspace, Photo("new.jpg"), 9)
+    expect(row).to_contain_text("4 of 4", timeout=20_000)
+    add_report(workspace, "hrn-stage")
+    expect(row).to_contain_text("finished", timeout=20_000)
+    expect(page.locator("#running")).to_be_hidden()
 
 
 def test_a_video_plays_beside_its_speed(workspace: Workspace, serve: Serve, page: Any) -> None:

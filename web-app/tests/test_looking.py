@@ -49,6 +49,8 @@ def test_of_motion_stage_the_videos_count_that_have_its_report(workspace: Worksp
     assert [run.there for run in stage_runs(Catalog(workspace))] == [4, 0]
     add_video(workspace)
     assert [run.there for run in stage_runs(Catalog(workspace))] == [4, 1]
+    add_report(workspace, "unknown-stage")
+    assert [run.there for run in stage_runs(Catalog(workspace))] == [4, 1, 4]
 
 
 def test_without_a_run_there_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -50,14 +50,19 @@ def stage_runs(catalog: Catalog) -> list[StageRun]:
 def _run(workspace: Workspace, path: Path, report: RunReport, entries: Sequence[Entry]) -> StageRun:
     running = report.state == "running"
     state: State = "killed" if running and not _is_alive(path.with_name(f".{path.stem}.lock")) else report.state
-    records = {stage.name: stage.status.record for stage in installed_stages() if stage.status}
-    has_record: dict[str | None, Callable[[Entry], bool]] = {
-        "annots": lambda entry: entry.found.people is not None,
-        "poses": lambda entry: entry.found.posed,
-    }
-    is_there = has_record.get(records.get(report.stage), lambda entry: has_motion(workspace, entry))
-    there = sum(map(is_there, entries))
+    there = sum(map(_test_of(workspace, report), entries))
     return StageRun(report, state, report.counts.images, min(there, report.counts.images))
+
+
+def _test_of(workspace: Workspace, report: RunReport) -> Callable[[Entry], bool]:
+    """Whether an entry has what the report's stage makes; of a stage that only it knows, whether the run has ended."""
+    stage = next((stage for stage in installed_stages() if stage.name == report.stage), None)
+    if stage is not None and stage.status is not None:
+        posed = stage.status.record == "poses"
+        return lambda entry: entry.found.posed if posed else entry.found.people is not None
+    if stage is not None and "motion" in stage.writes:
+        return lambda entry: has_motion(workspace, entry)
+    return lambda _: report.state == "finished"
 
 
 def _is_alive(lock: Path) -> bool:
