@@ -7,6 +7,7 @@ than the version at hand. Neither is among the developers' packages, so what a c
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -70,4 +71,26 @@ def test_the_job_runs_yolo_first_then_hrn_on_one_claim() -> None:
         assert f"/{stage}-stage:" in container["image"]
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert mounts == {"workspace": f"/{stage}/custom", "scratch": "/tmp"} and mounts.keys() == volumes.keys()
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_shards_of_a_stage_are_the_indices_of_a_job() -> None:
+    claim, *jobs = documents("deploy/kubernetes-shards.yaml")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert [job["metadata"]["name"] for job in jobs] == ["yolo-shards", "hrn-shards"]
+    assert [job["spec"].get("suspend", False) for job in jobs] == [False, True], "hrn-stage follows all annots"
+    for stage, job in zip(("yolo", "hrn"), jobs, strict=True):
+        spec = job["spec"]
+        assert spec["completionMode"] == "Indexed"
+        (container,) = spec["template"]["spec"]["containers"]
+        (line,) = container["args"]
+        shell = line.replace("exec python -m stage_kit.command.container", "echo")
+        shards = [
+            subprocess.check_output(["sh", "-c", shell], text=True, env={"JOB_COMPLETION_INDEX": str(index)}).split()
+            for index in range(spec["completions"])
+        ]
+        assert [shard[:3] for shard in shards] == [[f"{stage}-stage", "--workspace", "custom"]] * spec["completions"]
+        assert [shard[-1] for shard in shards] == [f"{index}/{len(shards)}" for index in range(1, len(shards) + 1)]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts == {"workspace": f"/{stage}/custom", "scratch": "/tmp"}
         assert container["securityContext"]["readOnlyRootFilesystem"]

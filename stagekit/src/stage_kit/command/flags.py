@@ -113,8 +113,9 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
+    """--overwrite, --shard, --keep_going, --trust, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
+    group.add_argument("--shard", metavar="I/N", help="every Nth name from the Ith on, for one of N processes")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
     add_trust_flag(group)
