@@ -10,6 +10,7 @@ import pytest
 from test_batch_run import DoublingSteps, run_of
 
 from pose_contract.errors import ImageError, UsageError, WorkspaceError
+from pose_contract.storage import read_report
 from pose_contract.workspace import Workspace
 from stage_kit.runs.lock import locked
 from stage_kit.runs.seen import SeenFiles
@@ -101,6 +102,17 @@ def test_one_run_over_many_shards_loads_its_network_once_and_looks_at_all_names(
     assert [report.counts.processed for report in reports] == [3, 2, 2]
     assert all(report.device == "cpu" for report in reports)
     assert not run.epilogue().failures
+
+
+def test_an_epilogue_keeps_one_report_in_place_of_the_shards(workspace: Workspace) -> None:
+    run = run_of(DoublingSteps(workspace, NAMES, broken="table"))
+    report = run.shard(("a2", "damaged"), "1of1")
+    run.epilogue()
+    assert workspace.report_path("first-stage", "1of1").is_file()
+    kept = run.epilogue(report)
+    assert [failure.file for failure in kept.failures] == ["images/damaged", "table.csv"]
+    assert read_report(workspace.report_path("first-stage")) == kept
+    assert not workspace.report_path("first-stage", "1of1").exists()
 
 
 def test_an_epilogue_tells_which_table_could_not_be_written(workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from pose_contract.errors import USAGE
+from pose_contract.errors import USAGE, UsageError
 from stage_kit.command.progress import shown
 from stage_kit.pictures.limits import MAX_FILE_MB
 
@@ -27,7 +27,11 @@ class FlagParser(argparse.ArgumentParser):
         description: one sentence.
         commands: its sub-commands and a line on each, for `--help`; `command_of` tells which one is asked for.
         version: what `--version` tells; without one there is no such flag.
+
+    In a program, `raises` set to true has a mistake raise UsageError instead of ending the process.
     """
+
+    raises = False
 
     def __init__(
         self, prog: str, description: str, commands: Mapping[str, str] | None = None, version: str = ""
@@ -89,7 +93,15 @@ class FlagParser(argparse.ArgumentParser):
         self._end(message, f"see {self.prog} --help")
 
     def _end(self, reason: str, remedy: str) -> NoReturn:
+        if self.raises:
+            raise UsageError(reason, remedy)
         self.exit(USAGE, shown(f"{self.prog}: {reason}\n  -> {remedy}\n"))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Ends the process, as `--help` does when it has told all."""
+        if self.raises:
+            raise UsageError("--help and --version are for the command line", f"{self.prog} --help")
+        super().exit(status, message)
 
     def format_help(self) -> str:
         """argparse's help, and the sub-commands."""

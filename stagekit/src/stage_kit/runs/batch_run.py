@@ -12,6 +12,7 @@ from typing import Generic
 
 from pose_contract.names import is_video_name
 from pose_contract.records import RunReport
+from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress
 from stage_kit.runs.batch_flow import Flow
@@ -110,12 +111,21 @@ class BatchRun(Generic[ImageT, Answer]):
         with held(self._facts):
             self._clear(self._log(Listing(()), ""))
 
-    def epilogue(self) -> RunReport:
-        """Rebuilds the tables; the report tells which could not be. No shard may run. Raises WorkspaceError."""
-        log = self._log(Listing(()), "")
+    def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
+        """Rebuilds the tables; the report tells which could not be. No shard may run. Raises WorkspaceError.
+
+        `of_shards` tells of all shards. With it the run's report is written, and the shards' own are removed.
+        """
+        log, workspace, stage = self._log(Listing(()), ""), self._facts.workspace, self._facts.stage.name
         with held(self._facts):
             self._tables(log)
-        return log.report("finished")
+            report = log.report("finished")
+            if of_shards is not None:
+                failures = sorted((*of_shards.failures, *report.failures), key=lambda failure: failure.file)
+                report = of_shards.model_copy(update={"failures": tuple(failures)})
+                write_record(workspace.report_path(stage), report)
+                remove_traces(workspace, stage)
+        return report
 
     def _shard(self, listing: Listing, shard: str, among: Sequence[str]) -> RunReport:
         self._seen.turn_to(shard)
