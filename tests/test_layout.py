@@ -36,6 +36,7 @@ PACKAGES = {
     "yolo-torch": "yolo_torch",
     "hrn-stage": "hrn_stage",
     "motion-stage": "motion_stage",
+    "cluster": "pose_cluster",
 }
 # The floors of the house: what stands below a package. No stage stands on another; yolo-torch plugs into yolo-stage.
 BELOW: dict[str, set[str]] = {
@@ -45,6 +46,7 @@ BELOW: dict[str, set[str]] = {
     "yolo-torch": {"pose_contract", "stage_kit", "yolo_stage"},
     "hrn-stage": {"pose_contract", "stage_kit"},
     "motion-stage": {"pose_contract", "stage_kit"},
+    "cluster": {"pose_contract", "stage_kit"},
 }
 
 
@@ -242,7 +244,7 @@ def test_what_is_installed_fits_together_but_for_what_pytorchyolo_and_nncf_pin()
 
 def test_the_base_is_light() -> None:
     """What `make setup` installs on a machine without a GPU: no PyTorch, no tools of developers."""
-    heavy = {"torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "pytest", "ruff", "mypy"}
+    heavy = {"ray", "torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "pytest", "ruff", "mypy"}
     assert not heavy & versions("requirements.lock").keys()
     assert not {"torch", "pytest"} & versions("requirements-int8.lock").keys()
     assert not {"pytest", "ruff", "mypy", "imgaug"} & versions("requirements-torch.lock").keys()
