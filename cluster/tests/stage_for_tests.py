@@ -78,9 +78,6 @@ class DoubleSteps:
         return Listing(found.names, {}, found.ignored)
 
     def clear_stale(self):
-        for path in self.workspace.path(self.workspace.annots).glob("*.json"):
-            if not self.workspace.path(self.workspace.image_file(path.stem + ".png")).exists():
-                path.unlink()
         return ()
 
     def examine(self, name):
