@@ -114,7 +114,10 @@ def test_any_number_of_workers_gives_the_bytes_of_one_process(
         assert workspace_bytes(fresh) == wanted
 
 
-def test_a_poisonous_picture_fails_alone_and_the_stage_refuses_for_all(nodes: Any, fresh: Path) -> None:
+def test_a_poisonous_picture_fails_alone_and_the_stage_refuses_for_all(
+    nodes: Any, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pose_cluster.ray_pool.RETRIES", 0)
     (fresh / "images/013.png").write_text("kill")
     words = [word for word in words_for(nodes, fresh) if word != "--keep_going"]
     assert main(words) == 3
@@ -128,7 +131,7 @@ def test_a_poisonous_picture_fails_alone_and_the_stage_refuses_for_all(nodes: An
 
 def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh: Path) -> None:
     wanted = wanted_of(fresh)
-    words = words_for(nodes, fresh, "--double-stage", "--pause 0.3")
+    words = words_for(nodes, fresh, "--double-stage", "--pause 0.15")
     driver = subprocess.Popen([sys.executable, "-m", "pose_cluster.cli", *words])
     wait_for_first_record(fresh)
     driver.kill()
@@ -143,14 +146,14 @@ def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh:
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_workers_and_nodes_that_are_killed_lose_nothing(nodes: Any, tmp_path: Path, seed: int) -> None:
-    fresh = pictures(tmp_path / "fresh", 36)
+    fresh = pictures(tmp_path / "fresh", 30)
     wanted = wanted_of(fresh)
     stop = threading.Event()
     killed: list[str] = []
     chaos = threading.Thread(target=kill_now_and_then, args=(nodes, fresh, random.Random(seed), stop, killed))
     chaos.start()
     try:
-        code = main(words_for(nodes, fresh, "--double-stage", "--pause 0.2"))
+        code = main(words_for(nodes, fresh, "--double-stage", "--pause 0.15"))
     finally:
         stop.set()
         chaos.join()

@@ -115,6 +115,16 @@ def test_an_epilogue_keeps_one_report_in_place_of_the_shards(workspace: Workspac
     assert not workspace.report_path("first-stage", "1of1").exists()
 
 
+def test_an_epilogue_removes_what_a_killed_shard_was_writing(workspace: Workspace) -> None:
+    run = run_of(DoublingSteps(workspace, NAMES))
+    run.prologue()
+    run.shard(NAMES, "1of1")
+    stray = workspace.root / "annots/.tmp-0123"
+    stray.write_bytes(b"half")
+    run.epilogue()
+    assert not stray.exists() and (workspace.root / "annots/a2.json").is_file()
+
+
 def test_an_epilogue_tells_which_table_could_not_be_written(workspace: Workspace) -> None:
     assert [failure.file for failure in run_of(DoublingSteps(workspace, broken="table")).epilogue().failures] == [
         "table.csv"

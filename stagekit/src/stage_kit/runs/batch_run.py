@@ -112,12 +112,14 @@ class BatchRun(Generic[ImageT, Answer]):
             self._clear(self._log(Listing(()), ""))
 
     def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
-        """Rebuilds the tables; the report tells which could not be. No shard may run. Raises WorkspaceError.
+        """Removes what killed shards left, and rebuilds the tables; the report tells which could not be.
 
-        `of_shards` tells of all shards. With it the run's report is written, and the shards' own are removed.
+        No shard may run. `of_shards` tells of all shards. With it the run's report is written, and the shards' own are
+        removed. Raises WorkspaceError.
         """
         log, workspace, stage = self._log(Listing(()), ""), self._facts.workspace, self._facts.stage.name
         with held(self._facts):
+            self._sweep()
             self._tables(log)
             report = log.report("finished")
             if of_shards is not None:
@@ -146,10 +148,13 @@ class BatchRun(Generic[ImageT, Answer]):
 
     def _clear(self, log: RunLog) -> None:
         remove_traces(self._facts.workspace, self._facts.stage.name)
-        for folder in self._facts.stage.writes:
-            sweep_temporaries(self._facts.workspace.path(getattr(self._facts.workspace, folder)))
+        self._sweep()
         for line in self._steps.clear_stale():
             log.say(line)
+
+    def _sweep(self) -> None:
+        for folder in self._facts.stage.writes:
+            sweep_temporaries(self._facts.workspace.path(getattr(self._facts.workspace, folder)))
 
     def _tables(self, log: RunLog) -> None:
         for file, error in self._steps.write_tables():

@@ -36,9 +36,10 @@ class StageRun(Protocol):
         """
 
     def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
-        """Rebuilds the tables; the report tells which could not be. No shard may run. Raises WorkspaceError.
+        """Removes what killed shards left, and rebuilds the tables; the report tells which could not be.
 
-        `of_shards` tells of all shards. With it the run's report is written, and the shards' own are removed.
+        No shard may run. `of_shards` tells of all shards. With it the run's report is written, and the shards' own are
+        removed. Raises WorkspaceError.
         """
 
 
