@@ -94,3 +94,19 @@ def test_the_shards_of_a_stage_are_the_indices_of_a_job() -> None:
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert mounts == {"workspace": f"/{stage}/custom", "scratch": "/tmp"}
         assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_ray_job_runs_the_version_of_the_lock_on_the_claim_of_the_shards() -> None:
+    (job,) = documents("deploy/kuberay-job.yaml")
+    claim = documents("deploy/kubernetes-shards.yaml")[0]["metadata"]["name"]
+    cluster = job["spec"]["rayClusterSpec"]
+    lock = (REPO / "requirements-cluster.lock").read_text()
+    assert f"ray=={cluster['rayVersion']} " in lock
+    assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = group["template"]["spec"]
+        (volume,), (container,) = pod["volumes"], pod["containers"]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim
+        assert container["volumeMounts"] == [{"name": "workspace", "mountPath": "/workspace"}]
+    words = job["spec"]["entrypoint"].split()
+    assert words[1:5] == ["run", "--workspace", "/workspace", "--address"]
