@@ -80,6 +80,11 @@ def test_what_befalls_every_worker_ends_the_run() -> None:
     assert len(pool.given) == 2
 
 
+def test_whether_int8_is_calibrated_yet_is_no_difference() -> None:
+    ways = {"1of2": {"calibration": ""}, "2of2": {"calibration": "0123"}}
+    assert len(work_through(Plan(Listing(NAMES), 5), UnlikePool(options=ways), lambda _: None).done) == 2
+
+
 def test_machines_that_compute_differently_are_told() -> None:
     ways = {"1of2": {"precision": "fp32", "a": 1}, "2of2": {"precision": "bf16", "a": 1}}
     with pytest.raises(UsageError, match="one and one compute differently: precision"):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fakes import STAGE, done, failed
 
 from pose_cluster.dispatch import Outcome
-from pose_cluster.merged_report import merged, stage_share, stragglers
+from pose_cluster.merged_report import file_of, merged, stage_share, stragglers
 from pose_cluster.plan import Shard
 from pose_contract.errors import ImageError
 from pose_contract.records import Counts
 from pose_contract.workspace import Workspace
 from stage_kit.runs.steps import Listing
+from stage_kit.stages import StatusFacts
 
 HERE = Workspace(Path("w"))
 BEGAN = ("2026-11-26T12:00:00+00:00", 4.0)
@@ -37,6 +39,20 @@ def test_counts_are_added_up_and_failures_of_all_kinds_sorted() -> None:
     assert report.failures[0].reason == "stopped every worker that worked on it: killed"
     assert (report.device, report.engine, report.model, report.ignored_files) == ("cpu", "fake", "m", ("notes.txt",))
     assert (report.images_per_second, report.seconds, report.started) == (0.75, 4.0, BEGAN[0])
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "file"),
+    [
+        ("images", "a.jpg", "images/a.jpg"),
+        ("annots", "a.json", "annots/a.json"),
+        ("annots", "a.mp4", "images/a.mp4"),
+        (None, "a.json", "images/a.json"),
+    ],
+)
+def test_a_name_is_told_as_the_file_that_it_is(of: str | None, name: str, file: str) -> None:
+    status = StatusFacts.model_validate({"of": of, "record": "poses", "picture": "final"}) if of else None
+    assert file_of(STAGE.model_copy(update={"status": status}), HERE, name) == file
 
 
 def test_a_node_s_rate_is_from_its_first_shard_to_its_last() -> None:

@@ -86,10 +86,11 @@ def work_through(plan: Plan, pool: Pool, tell: Callable[[Done | Lost], None]) ->
 
 
 def _require_alike(first: Done, other: Done) -> None:
-    ways = [(done.report.engine, done.report.model, done.report.options) for done in (first, other)]
-    if ways[0] != ways[1]:
-        names = sorted(key for key in {*ways[0][2], *ways[1][2]} if ways[0][2].get(key) != ways[1][2].get(key))
-        reason = f"{first.node} and {other.node} compute differently: {', '.join(names) or 'engine or model'}"
+    one, two = ({**done.report.options, "model": done.report.model} for done in (first, other))
+    # An int8 network's is known only once it has been calibrated, which the first worker does for the others.
+    names = sorted(key for key in {*one, *two} - {"calibration"} if one.get(key) != two.get(key))
+    if names:
+        reason = f"{first.node} and {other.node} compute differently: {', '.join(names)}"
         raise UsageError(reason, "say the same --engine and --precision for all")
 
 

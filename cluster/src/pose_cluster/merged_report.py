@@ -65,8 +65,8 @@ def merged(
 ) -> RunReport:
     """The stage's report. `began`: when, as text, and how many seconds ago."""
     reports = [done.report for done in outcome.done]
-    alone = [_failure(workspace, name, error) for name, error in listing.failures.items()]
-    alone += [_failure(workspace, name, _stopped(reason)) for name, reason in outcome.poisonous.items()]
+    alone = [_failure(workspace.image_file(name), error) for name, error in listing.failures.items()]
+    alone += [_failure(file_of(stage, workspace, name), _stopped(reason)) for name, reason in outcome.poisonous.items()]
     failures = [failure for report in reports for failure in report.failures] + alone
     counts = {field: sum(getattr(report.counts, field) for report in reports) for field in Counts.model_fields}
     counts["images"] += len(alone)
@@ -144,6 +144,11 @@ def _stopped(reason: str) -> ImageError:
     return ImageError(f"stopped every worker that worked on it: {reason}", "look at it; the next run tries it again")
 
 
-def _failure(workspace: Workspace, name: str, error: ImageError) -> Failure:
-    file = printable(workspace.image_file(name))
-    return Failure(file=file, reason=printable(error.reason), remedy=printable(error.remedy))
+def file_of(stage: StageFacts, workspace: Workspace, name: str) -> str:
+    """A listed name as a file of the workspace: a stage that follows annots lists those, and videos by their own."""
+    of_annots = stage.status is not None and stage.status.of == "annots" and name.endswith(".json")
+    return f"{workspace.annots}/{name}" if of_annots else workspace.image_file(name)
+
+
+def _failure(file: str, error: ImageError) -> Failure:
+    return Failure(file=printable(file), reason=printable(error.reason), remedy=printable(error.remedy))

@@ -1,31 +1,24 @@
-"""Ray: where workers live. No other module imports it."""
+"""The workers as Ray's actors. Beside `ray_connection` the only module that imports Ray."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import signal
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pose_cluster.dispatch import Lost
 from pose_cluster.plan import Shard
+from pose_cluster.ray_connection import first_line
 from pose_cluster.worker import Done, Job, StageWorker
-from pose_contract.errors import StageError, UsageError
+from pose_contract.errors import StageError
 from pose_contract.records import RunReport
 from stage_kit.command.progress import tell
 from stage_kit.runs.steps import Listing
 
 RETRIES = 2  # of a shard whose worker or node was lost, before it is halved
 LOOK_EVERY_SECONDS = 30.0
-STORE_BYTES = 200 << 20  # of a local Ray: names and reports are all that passes through it
-STARTS = 2
-ANSWER_SECONDS = 10.0
-HOW_TO_START = "start it: ray start --head, or leave --address out to start it for this run"
-LOST_CLUSTER = "run it again when the cluster is there: what is done is kept"
 
 
 @dataclass(frozen=True)
@@ -39,70 +32,6 @@ class Place:
     cpus: int = 0
     gpus: float = 0.0
     python: str | None = None
-
-
-@contextlib.contextmanager
-def connected(address: str, verbose: bool) -> Iterator[str]:
-    """Ray, started here (`local`) or found; the value is its dashboard's address, or empty. Raises UsageError."""
-    _require_answer(address)
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-    try:
-        import ray
-    except ImportError:
-        raise UsageError("Ray is not installed", "make setup CLUSTER=1") from None
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        dashboard = _init(address, verbose)
-    finally:
-        for number, handler in handlers.items():  # Ray takes SIGTERM for itself
-            signal.signal(number, handler)
-    try:
-        yield dashboard
-    except ray.exceptions.RayError as error:
-        raise UsageError(f"the cluster was lost: {_first_line(error)}", LOST_CLUSTER) from None
-    finally:
-        ray.shutdown()
-
-
-def _require_answer(address: str) -> None:
-    """Refuses an address where nothing listens: Ray itself would try for minutes. Raises UsageError."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host:
-        return
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS):
-            return
-    except (OSError, ValueError, OverflowError) as error:
-        raise UsageError(f"no Ray at {address}: {error}", HOW_TO_START) from None
-
-
-def _init(address: str, verbose: bool) -> str:
-    """Starts or finds Ray; its dashboard's address. Raises UsageError.
-
-    On a busy machine its own agents may take longer to start than it waits for them; the second time they are cached.
-    """
-    import ray
-
-    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
-    for tries_left in reversed(range(STARTS if address == "local" else 1)):
-        try:
-            context: Any = ray.init(
-                address=address,
-                log_to_driver=verbose,
-                logging_level=logging.ERROR,
-                **(local if address == "local" else {}),
-            )
-            return getattr(context, "dashboard_url", None) or ""
-        except Exception as error:  # Ray raises bare ones, too
-            ray.shutdown()
-            if tries_left:
-                continue
-            if address == "local":
-                raise UsageError(
-                    f"Ray does not start: {_first_line(error)}", "its logs: /tmp/ray/session_latest"
-                ) from None
-            raise UsageError(f"no Ray at {address}: {_first_line(error)}", HOW_TO_START) from None
-    raise AssertionError("the last try has returned or raised")
 
 
 class RayWorker(StageWorker):
@@ -164,7 +93,7 @@ class RayPool:
         except ray.exceptions.RayError as error:
             ray.kill(actor)  # whatever is left of it
             self._idle.append(self._actor())
-            return Lost(shard, _first_line(error))
+            return Lost(shard, first_line(error))
         self._idle.append(actor)
         return answer
 
@@ -187,7 +116,8 @@ class RayPool:
         import ray
 
         for actor in (*self._idle, *(actor for actor, _ in self._busy.values())):
-            ray.kill(actor)
+            with contextlib.suppress(ray.exceptions.RayError, RuntimeError):  # it may be lost, or all of Ray
+                ray.kill(actor)
 
     def _actor(self) -> Any:
         import ray
@@ -252,11 +182,3 @@ def _value(reference: Any) -> Any:
     if isinstance(answer, StageError):
         raise answer
     return answer
-
-
-def _first_line(error: Exception) -> str:
-    """Ray's errors end in pages of advice; what was raised stands in a cause."""
-    cause = getattr(error, "cause", None)
-    told = repr(cause) if isinstance(cause, Exception) else str(error)
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -11,15 +11,19 @@ from pathlib import Path
 from pose_cluster.dispatch import Lost, work_through
 from pose_cluster.merged_report import ClusterReport, StageShare, merged, stage_share
 from pose_cluster.plan import Plan
-from pose_cluster.ray_pool import Place, RayPool, connected
+from pose_cluster.ray_connection import connected
+from pose_cluster.ray_pool import Place, RayPool
 from pose_cluster.worker import Done, Job
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
+from pose_contract.names import printable
 from pose_contract.records import RunReport
 from pose_contract.storage import write_record
 from pose_contract.workspace import Workspace
 from stage_kit.command.progress import Progress, tell
 from stage_kit.command.summary import print_summary
 from stage_kit.networks.calibration import spread
+from stage_kit.runs.passed_over import passed_over_line
+from stage_kit.runs.steps import Listing
 from stage_kit.stages import StageFacts
 
 FILE = "pose-cluster.json"
@@ -79,12 +83,21 @@ def run_stage(stage: StageFacts, options: ClusterOptions) -> tuple[RunReport, St
         if not options.quiet:
             tell(f"{stage.name}: {images} images in {len(plan.shards)} shards; workers: {workers}")
         with Progress(stage.name, images, options.quiet) as progress:
+            _tell_listing(progress, stage.name, listing)
             outcome = work_through(plan, pool, lambda ended: _step(progress, ended))
         report = merged(stage, options.workspace, listing, outcome, (started, time.monotonic() - begun))
         report = pool.end(report)
     finally:
         pool.close()
     return report, stage_share(report, outcome)
+
+
+def _tell_listing(progress: Progress, stage: str, listing: Listing) -> None:
+    if listing.ignored:
+        progress.say(f"{stage}: {passed_over_line(listing.ignored)}")
+    for name, error in listing.failures.items():
+        progress.say(f"{stage}: {printable(name)} {error}")
+        progress.step(worked=False)
 
 
 def _step(progress: Progress, ended: Done | Lost) -> None:
