@@ -38,6 +38,7 @@ STARTS = 5
 ROUNDS = int(os.environ.get("POSE_CHAOS_ROUNDS", "2"))
 SMALL = 80 << 20  # bytes of a node's object store
 QUICK = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+QUICK |= {"enable_worker_prestart": False, "prestart_worker_first_driver": False}  # nobody would use them
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_any_number_of_workers_gives_the_bytes_of_one_process(
     assert sum(node["images"] for node in share["nodes"]) == 24 and len(share["nodes"]) <= NODES
     assert not list((fresh / "reports").glob("double-stage.*of*"))
     if workers == 4:
-        assert main(words_for(nodes, fresh)) == 0
+        assert main(words_for(nodes, fresh, "--workers", "1")) == 0
         again = read_report(fresh / "reports/double-stage.json")
         assert again is not None and (again.counts.processed, again.counts.skipped) == (0, 23)
         assert workspace_bytes(fresh) == wanted
@@ -119,7 +120,7 @@ def test_a_poisonous_picture_fails_alone_and_the_stage_refuses_for_all(
 ) -> None:
     monkeypatch.setattr("pose_cluster.ray_pool.RETRIES", 0)
     (fresh / "images/013.png").write_text("kill")
-    words = [word for word in words_for(nodes, fresh) if word != "--keep_going"]
+    words = [word for word in words_for(nodes, fresh, "--workers", "1") if word != "--keep_going"]
     assert main(words) == 3
     report = read_report(fresh / "reports/double-stage.json")
     assert report is not None and (report.counts.failed, report.counts.images) == (2, 24)
@@ -131,13 +132,13 @@ def test_a_poisonous_picture_fails_alone_and_the_stage_refuses_for_all(
 
 def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh: Path) -> None:
     wanted = wanted_of(fresh)
-    words = words_for(nodes, fresh, "--double-stage", "--pause 0.15")
+    words = words_for(nodes, fresh, "--workers", "2", "--double-stage", "--pause 0.15")
     driver = subprocess.Popen([sys.executable, "-m", "pose_cluster.cli", *words])
     wait_for_first_record(fresh)
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
     assert not (fresh / "table.txt").exists()
-    assert main(words_for(nodes, fresh)) == 0
+    assert main(words_for(nodes, fresh, "--workers", "1")) == 0
     assert workspace_bytes(fresh) == wanted
     report = read_report(fresh / "reports/double-stage.json")
     assert report is not None and report.counts.skipped > 0 and report.counts.failed == 1
@@ -146,6 +147,8 @@ def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh:
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_workers_and_nodes_that_are_killed_lose_nothing(nodes: Any, tmp_path: Path, seed: int) -> None:
+    for _ in range(len(nodes.list_all_nodes()), NODES):  # of the round before
+        add_node(nodes)
     fresh = pictures(tmp_path / "fresh", 30)
     wanted = wanted_of(fresh)
     stop = threading.Event()
@@ -157,8 +160,6 @@ def test_workers_and_nodes_that_are_killed_lose_nothing(nodes: Any, tmp_path: Pa
     finally:
         stop.set()
         chaos.join()
-    for _ in range(killed.count("node")):
-        add_node(nodes)
     assert code == 0 and {"worker", "node"} <= set(killed), killed
     assert workspace_bytes(fresh) == wanted, killed
     report = read_report(fresh / "reports/double-stage.json")

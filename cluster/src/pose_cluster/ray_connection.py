@@ -61,7 +61,11 @@ def _init(address: str, verbose: bool) -> str:
     """
     import ray
 
-    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
+    local: dict[str, Any] = {
+        "include_dashboard": False,
+        "object_store_memory": STORE_BYTES,
+        "_system_config": {"enable_worker_prestart": False},  # processes that no actor would take
+    }
     for tries_left in reversed(range(STARTS if address == "local" else 1)):
         try:
             context: Any = ray.init(
