@@ -1,9 +1,13 @@
 import pytest
 
 from pose_contract.errors import ImageError
-from pose_contract.skeletons import COCO17, LSP14, MPII16, skeleton_named
+from pose_contract.skeletons import BODY25, COCO17, COCO18, LSP14, MPI15, MPII16, SKELETONS, skeleton_named
 
-ALL = [MPII16, COCO17, LSP14]
+ALL = [MPII16, COCO17, LSP14, COCO18, MPI15, BODY25]
+
+
+def test_all_are_known():
+    assert set(ALL) == set(SKELETONS)
 
 
 @pytest.mark.parametrize("skeleton", ALL, ids=lambda skeleton: skeleton.name)
@@ -31,6 +35,7 @@ def test_limbs_are_symmetric(skeleton):
 def test_the_published_mirror_pairs():
     assert MPII16.mirror_index == (5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 15, 14, 13, 12, 11, 10)
     assert COCO17.mirror_index == (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+    assert COCO18.mirror_index == (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
     assert LSP14.mirror_index == (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 
 

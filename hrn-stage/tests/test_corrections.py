@@ -19,8 +19,8 @@ from story import corrected_poses, poses_of, run
 from hrn_stage.options import EstimateOptions
 from hrn_stage.steps import estimate_poses
 from pose_contract.storage import read_annot, write_bytes, write_record
-from pose_contract.tables import image_id
 from pose_contract.workspace import Workspace
+from stage_kit.export.coco_rows import image_id
 from stage_kit.pictures.images import write_jpeg
 from stage_kit.runs.found_records import sealed_bytes
 from stage_kit.runs.record_bounds import with_cuts

@@ -79,8 +79,13 @@ def write_video(
     people: Callable[[int, float], Sequence[FramePose]],
     skeleton: Skeleton = COCO17,
     repeated: Sequence[int] = (),
+    size_wh: tuple[int, int] = (1280, 720),
 ) -> Path:
-    """The poses' record of a video; `people` gives those of a frame number and time."""
+    """The poses' record of a video; `people` gives those of a frame number and time.
+
+    Where the video itself is there, it is that one's.
+    """
+    video = workspace.root / "images" / name
     stamps = np.asarray(t_seconds, dtype=np.float64)
     lines = [
         line_of(FramePoses(frame=at, t_seconds=t, duplicate=at in repeated, people=tuple(people(at, t))))
@@ -89,9 +94,9 @@ def write_video(
     dt = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
     header = VideoPoses(
         image=f"images/{name}",
-        image_sha256="0" * 64,
-        width=1280,
-        height=720,
+        image_sha256=hashlib.sha256(video.read_bytes()).hexdigest() if video.is_file() else "0" * 64,
+        width=size_wh[0],
+        height=size_wh[1],
         frames=len(stamps),
         duration_seconds=float(stamps[-1]) + dt if len(stamps) else 0.0,
         frames_per_second=1 / dt if dt else 0.0,

@@ -18,6 +18,7 @@ from people import figure, pose, times, walker, write_video
 from motion_stage import facts
 from motion_stage.cli import main, parser
 from motion_stage.report import MotionReport
+from motion_stage.status import counted
 from motion_stage.track_file import TrackFile
 from pose_contract.records import ImagePoses, MadeBy
 from pose_contract.skeletons import COCO17, MPII16
@@ -300,7 +301,7 @@ def test_other_skeletons(workspace: Workspace) -> None:
 
 
 def test_the_template_has_every_key_with_its_default(tmp_path: Path) -> None:
-    assert tuple(parser().sections) == facts().settings == ("motion",)
+    assert tuple(parser().sections) == facts().settings == ("motion", "draw")
     text = template_file("pose.toml").read_text(encoding="utf-8")
     lines = text.split("\n[motion]")[1].split("\n[")[0].splitlines()[1:]
     text = "\n".join(["[motion]", *(line.removeprefix("# ") for line in lines)])
@@ -308,8 +309,8 @@ def test_the_template_has_every_key_with_its_default(tmp_path: Path) -> None:
     assert keys.keys() == flags.keys()
     defaults = {key: action.default for key, action in flags.items() if action.default is not None}
     assert {key: keys[key] for key in defaults} == defaults
-    (tmp_path / "pose.toml").write_text(text)
-    assert read_settings(tmp_path / "pose.toml", parser()).keys() == flags.keys()
+    (tmp_path / "pose.toml").write_text(text + "\n[draw]\nline = true\nblur_faces = true\n")  # others are hrn-stage's
+    assert read_settings(tmp_path / "pose.toml", parser()).keys() == {*flags, "blur_faces"}
 
 
 @pytest.mark.parametrize(
@@ -360,3 +361,16 @@ def test_a_longer_clip_takes_hardly_more_memory(workspace: Workspace) -> None:
         printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
         peaks.append(int(printed) * 1024)
     assert peaks[1] <= 1.1 * peaks[0] + 1200 * 17 * 21
+
+
+def test_pose_status_counts_motion(workspace: Workspace) -> None:
+    assert counted(workspace) == {}
+    write_video(workspace, "a.mp4", times(30, 1), walker)
+    write_video(workspace, "nobody.mp4", times(30, 1), lambda *_: [])
+    broken = write_video(workspace, "broken.mp4", times(30, 1), walker)
+    broken.write_bytes(broken.read_bytes()[:3000])
+    assert counted(workspace) == {"to do": 3}
+    assert run(workspace) == 3
+    assert counted(workspace) == {"done": 2, "nobody": 1, "failed": 1}
+    write_video(workspace, "a.mp4", times(30, 2), walker)
+    assert counted(workspace) == {"done": 1, "nobody": 1, "failed": 1, "to do": 1}

@@ -53,13 +53,20 @@ class Doubling:
         return PreparedFrame(frame, np.array([[frame.number, row] for row in range(count)]).reshape(count, 2))
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[tuple[int, int]]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[tuple[int, int]]]], before: FrameAnnot | None
     ) -> Iterator[tuple[VideoFrame, FrameAnnot]]:
         for prepared, answers in answered:
             frame = prepared.frame
+            if before is not None:
+                assert before.frame < frame.number and before.frame % self.task.asked_every == 0
+                assert frame.number - before.frame <= self.task.asked_every, "the line of the last frame asked about"
+            elif frame.number >= self.task.asked_every:
+                raise AssertionError("a line before this one is known")
             assert list(answers) == [(2 * frame.number, row) for row in range(len(prepared.rows))]
             people = tuple(Person(index=row, score=1, box=Box(x1=number, y1=0, x2=9, y2=9)) for number, row in answers)
-            yield frame, FrameAnnot(frame=frame.number, t_seconds=frame.t_seconds, people=people)
+            line = FrameAnnot(frame=frame.number, t_seconds=frame.t_seconds, people=people)
+            before = before if frame.number % self.task.asked_every else line
+            yield frame, line
 
     def drawn(self, picture: Picture, line: FrameAnnot) -> Picture:
         assert number_in(picture) == line.frame

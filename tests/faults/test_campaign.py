@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CAMPAIGN = Path(__file__).with_name("campaign.py")
-FEW = {"pictures": 50, "records": 0, "kills": 3, "traps": 16, "files": 15, "disks": 2}
+FEW = {"pictures": 30, "records": 0, "kills": 3, "traps": 10, "files": 9, "disks": 2}
 
 
 @pytest.mark.timeout(900)

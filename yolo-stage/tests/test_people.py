@@ -43,3 +43,30 @@ def test_the_cut_is_that_of_the_box_as_it_is_stored() -> None:
     (person,) = people_records(np.array([[100.0004, 100.0, 200.0004, 200.0]]), np.array([0.9]), (400, 400), 1.0)
     assert person.box.xyxy == (100, 100, 200, 200)
     assert (person.cut.x, person.cut.width) == (98, 104)
+
+
+BEFORE = [(0, 0, 16, 16), (30, 0, 46, 16)]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "before", "expected"),
+    [
+        ([], BEFORE, []),
+        ([(0, 8, 8, 16, 0.3)], [], []),
+        ([(0, 8, 8, 16, 0.3)], BEFORE, [0.3]),  # the score is enough where somebody was
+        ([(0, 8, 8, 16, 0.24)], BEFORE, []),
+        ([(6, 8, 14, 16, 0.3)], BEFORE, []),  # elsewhere it is not
+        ([(0, 0, 8, 8, 0.3)], BEFORE, []),  # on the border
+        ([(0, 8, 8, 16, 0.9), (0, 8, 5, 16, 0.3)], BEFORE, [0.9]),  # another box of somebody who is there already
+        ([(3, 8, 11, 16, 0.9), (0, 8, 6, 16, 0.3)], [(0, 0, 17, 16)], [0.9]),  # also one that overlaps little
+        ([(0, 8, 8, 16, 0.9), (15, 8, 23, 16, 0.3)], BEFORE, [0.9, 0.3]),
+    ],
+)
+def test_who_was_in_the_frame_before_needs_half_the_score(
+    candidates: list[Row], before: list[tuple[float, ...]], expected: list[float]
+) -> None:
+    rows = np.array(candidates, np.float32).reshape(-1, 5)
+    known = np.array(before, np.float64).reshape(-1, 4)
+    _, scores = choose_people(rows, HALVED, Selection(0.5, 0.6, seen_thres=0.25), known)
+    assert scores == pytest.approx(expected, abs=1e-6)
+    assert len(choose_people(rows, HALVED, Selection(0.5, 0.6, seen_thres=0.5), known)[1]) == expected.count(0.9)

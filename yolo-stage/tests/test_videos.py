@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import BLUE, RED, ColourDetector, photo, plan_with, save
+from numpy.typing import NDArray
 
 from pose_contract.errors import UsageError
 from pose_contract.records import Box, Person, RunReport
@@ -113,6 +114,38 @@ def test_a_killed_run_goes_on_between_frames_that_are_looked_at(films: Workspace
     part_path(path).write_bytes(b"".join([line_of(key), *whole.splitlines(keepends=True)[1 : known + 1]]))
     run(films, detect_every=5)
     assert path.read_bytes() == whole
+
+
+class FadingDetector(ColourDetector):
+    """Is the less sure the further right somebody is, 0.95 to 0.35; boxes are wide, so that they overlap in time."""
+
+    def detect(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        found = super().detect(batch)
+        return [
+            np.concatenate([rows[:, :4] + [-30, 0, 30, 0], 0.95 - 0.6 * (rows[:, :1] - 13) / (78 - 13)], axis=1).astype(
+                np.float32
+            )
+            for rows in found
+        ]
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_who_fades_is_followed_and_a_killed_run_follows_him_too(films: Workspace, every: int) -> None:
+    run(films, FadingDetector(), seen_thres=1.0, detect_every=every)
+    lost = [len(line.people) for line in record_of(films).frames()]
+    run(films, FadingDetector(), detect_every=every)
+    followed = list(record_of(films).frames())
+    scores = [line.people[0].score for line in followed if line.people]
+    assert sum(lost) < sum(len(line.people) for line in followed) and min(scores) < 0.5
+    path = films.path("annots/sub/b.mp4.jsonl")
+    whole, header = path.read_bytes(), record_of(films).header
+    assert header.made_by.options["seen_thres"] == 0.25
+    key = PartKey(image_sha256=header.image_sha256, made_by=header.made_by)
+    for known in range(1, FRAMES):
+        path.unlink()
+        part_path(path).write_bytes(b"".join([line_of(key), *whole.splitlines(keepends=True)[1 : known + 1]]))
+        run(films, FadingDetector(), detect_every=every)
+        assert path.read_bytes() == whole, known
 
 
 def test_one_bad_video_stops_no_other(films: Workspace) -> None:

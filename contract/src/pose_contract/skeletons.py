@@ -1,4 +1,4 @@
-"""Data: the keypoint names, limbs and mirror pairs of the data sets that HRNet is published for."""
+"""Data: the keypoint names, limbs and mirror pairs of the data sets that the networks were trained on."""
 
 from __future__ import annotations
 
@@ -98,9 +98,52 @@ LSP14 = Skeleton(
     ),
     mirror_pairs=_pairs(*_JOINTS),
 )
+# What OpenPose's networks find, in the order of their maps.
+COCO18 = Skeleton(
+    name="coco18",
+    keypoints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+        "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+        "right_eye", "left_eye", "right_ear", "left_ear",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*shoulder", "neck"), ("*hip", "neck"), ("nose", "*eye"), ("*eye", "*ear")),
+        Limb("neck", "nose", "middle"),
+    ),
+    mirror_pairs=_pairs("eye", "ear", *_JOINTS),
+)
+
+MPI15 = Skeleton(
+    name="mpi15",
+    keypoints=(
+        "head_top", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+        "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "chest",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*shoulder", "neck"), ("*hip", "chest")),
+        Limb("neck", "head_top", "middle"),
+        Limb("neck", "chest", "middle"),
+    ),
+    mirror_pairs=_pairs(*_JOINTS),
+)
+
+BODY25 = Skeleton(
+    name="body25",
+    keypoints=(
+        *COCO18.keypoints[:8], "mid_hip", *COCO18.keypoints[8:],
+        "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+    ),
+    limbs=(
+        *_both_sides(*_LEG_AND_ARM, ("*shoulder", "neck"), ("*hip", "mid_hip"), ("nose", "*eye"), ("*eye", "*ear")),
+        *_both_sides(("*ankle", "*heel"), ("*ankle", "*big_toe"), ("*big_toe", "*small_toe")),
+        Limb("neck", "nose", "middle"),
+        Limb("neck", "mid_hip", "middle"),
+    ),
+    mirror_pairs=_pairs("eye", "ear", "big_toe", "small_toe", "heel", *_JOINTS),
+)
 # fmt: on
 
-SKELETONS = (MPII16, COCO17, LSP14)
+SKELETONS = (MPII16, COCO17, LSP14, COCO18, MPI15, BODY25)
 
 
 def skeleton_named(name: str) -> Skeleton:

@@ -120,6 +120,7 @@ def _style(args: argparse.Namespace) -> DrawStyle:
         line=bool(args.line),
         min_score=args.min_score,
         min_person_score=args.min_person_score,
+        blur_faces=bool(args.blur_faces),
         **{flag: getattr(args, flag) for flag in SIZES},
     )
 
@@ -146,6 +147,8 @@ def parser() -> FlagParser:
     drawing.add_argument("--min_score", type=float, default=0.2, metavar="P", help="least score drawn (default: 0.2)")
     least = f"least score of a person drawn (default: {MIN_PERSON_SCORE})"
     drawing.add_argument("--min_person_score", type=float, default=MIN_PERSON_SCORE, metavar="P", help=least)
+    blur = "make faces unrecognisable? (default: 0)"
+    drawing.add_argument("--blur_faces", type=int, choices=(0, 1), default=0, help=blur)
     network = parser.add_settings_group("hrn", "network")
     network.add_argument("--cfg", type=Path, metavar="YAML", help="HRNet experiment file (default: the workspace's)")
     add_network_flags(network, ("openvino", "torch"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from hrn_stage.inference import Estimated, keypoints_in_image
 from hrn_stage.intake import AGAIN
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import PreparedPerson, person_pose, prepare_person
-from hrn_stage.pictures import paste_poses
+from hrn_stage.pictures import faces_of, paste_poses
 from pose_contract.errors import ImageError
 from pose_contract.records import Keypoint, MadeBy, Person, PersonPose
 from pose_contract.skeletons import Skeleton
@@ -24,6 +24,7 @@ from pose_contract.video_records import FrameAnnot, FramePose, FramePoses, Video
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.pictures.faces import FacesInMovie, without_faces
 from stage_kit.pictures.images import Picture
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
@@ -44,6 +45,7 @@ class VideoEstimation:
     skeleton: Skeleton
     style: DrawStyle
     kind: type[FramePoses] = FramePoses
+    faces: FacesInMovie = field(default_factory=FacesInMovie)
 
     def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
         """Each frame with its people. Raises ImageError where the video has other frames than its annot."""
@@ -63,9 +65,9 @@ class VideoEstimation:
         return PreparedFrame(frame, rows, (line.people, people))
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Estimated]]], _before: FramePoses | None
     ) -> Iterator[tuple[VideoFrame, FramePoses]]:
-        """The poses of each frame."""
+        """The poses of each frame, which depend on no other."""
         for prepared, answers in answered:
             frame = prepared.frame
             people = tuple(self._poses(prepared.kept, answers)) if answers else ()
@@ -98,7 +100,10 @@ class VideoEstimation:
             )
             for person in line.people
         ]
-        return paste_poses(picture, poses, self.skeleton.name, self.style)
+        if self.style.blur_faces:
+            regions = self.faces.regions(line.t_seconds, faces_of(poses, self.skeleton.name))
+            picture = without_faces(picture, regions)
+        return paste_poses(picture, poses, self.skeleton.name, replace(self.style, blur_faces=False))
 
     def people_in(self, line: FramePoses) -> int:
         """How many people a frame has."""

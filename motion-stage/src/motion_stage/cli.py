@@ -24,10 +24,12 @@ STEP_COMMANDS = {
     "measure": "speeds and angles anew",
     "events": "strokes of rowers, or steps, anew",
     "plot": "the plots anew",
+    "render": "the movie anew",
 }
 COMMANDS = {**STEP_COMMANDS, "strokes": "train, evaluate, or ask the classifier of tennis strokes"}
 # Flags with a choice: the first is the default.
 CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
+    "poses": (("hrn", "openpose"), "whose poses: output/ or openpose/"),
     "mode": (("centroid", "keypoints", "iou"), "how people are followed"),
     "anchor": (("hip", "neck"), "what of a person is compared first"),
     "swaps": (("flag", "repair", "ignore"), "left and right exchanged"),
@@ -41,6 +43,8 @@ CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "drive": (("auto", "left", "right"), "rowing: where the hands go on the screen in the drive"),
     "walking": (("auto", "left", "right"), "gait: where people walk on the screen"),
 }
+# Where the stage that --poses names has put them.
+POSES_IN: dict[str, dict[str, str]] = {"hrn": {}, "openpose": {"output": "openpose"}}
 NUMBERS: dict[str, tuple[float, str]] = {
     "gate": (1.0, "torso lengths that somebody moves in a frame at most"),
     "grace": (1.0, "seconds that somebody may be away and keep the id"),
@@ -85,7 +89,8 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
     if not root.is_dir():
         raise UsageError(f"no workspace {root}", f"create it: make workspace WORKSPACE='{root}'")
     given = with_settings(parser(step or ""), words, root)
-    if not _is_anything_there(Workspace(root), given.args.fps):
+    workspace = Workspace(root, **POSES_IN[given.args.poses])
+    if not _is_anything_there(workspace, given.args.fps):
         return 0  # at once: nothing heavy is imported
     from motion_stage.run import MotionOptions, measure_motion
     from motion_stage.settings import MotionSettings
@@ -93,7 +98,7 @@ def _run(args: argparse.Namespace, words: Sequence[str], step: Step | None = Non
     with given.blamed():
         settings = MotionSettings(**{field.name: getattr(given.args, field.name) for field in fields(MotionSettings)})
         run_flags = {name: getattr(given.args, name) for name in ("overwrite", "keep_going", "follow_links", "quiet")}
-        options = MotionOptions(Workspace(root), settings, step, differing=given.differing, **run_flags)
+        options = MotionOptions(workspace, settings, step, differing=given.differing, **run_flags)
         return measure_motion(options)
 
 
@@ -112,6 +117,9 @@ def parser(command: str = "") -> FlagParser:
     where = parser.add_argument_group("where")
     where.add_argument("--workspace", metavar="DIR", help="(default: ./custom, else ./pose-estimation)")
     add_settings(parser.add_settings_group("motion", "motion"))
+    drawing = parser.add_settings_group("draw", "drawing, as hrn-stage has it", shared=True)
+    blur = "make faces in the movie unrecognisable? (default: 0)"
+    drawing.add_argument("--blur_faces", type=int, choices=(0, 1), default=0, help=blur)
     run = parser.add_argument_group("run")
     run.add_argument("--overwrite", action="store_true", help="make all anew, except a corrected tracks.json")
     run.add_argument("--keep_going", action="store_true", help="exit 0 even if some videos failed; the report tells")
@@ -138,7 +146,8 @@ def add_settings(group: argparse._ArgumentGroup) -> None:
         ("left_handed", "strokes: are the players left-handed?"),
     ):
         group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"{text} (default: 0)")
-    group.add_argument("--plots", type=int, choices=(0, 1), default=1, help="draw plots? (default: 1)")
+    for flag, text in (("plots", "draw plots?"), ("movie", "draw the movie, as the last step?")):
+        group.add_argument(f"--{flag}", type=int, choices=(0, 1), default=1, help=f"{text} (default: 1)")
     group.add_argument("--strokes_model", metavar="FILE", help="in the workspace, by `motion-stage strokes train`")
     group.add_argument(
         "--speed_of",

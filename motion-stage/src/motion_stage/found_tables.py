@@ -12,6 +12,7 @@ from motion_stage.tables import TABLES, Table, TableContext, cell, cells
 if TYPE_CHECKING:
     from motion_stage.motion import Motion
 
+EVENTS_FILE, SPANS_FILE = "events.csv", "strokes.csv"
 SPAN_COLUMNS = ("track", "class", "start_seconds", "end_seconds", "start_frame", "end_frame", "mean_probability")
 
 
@@ -62,11 +63,11 @@ def _probability_rows(motion: Motion, _: TableContext) -> Iterator[str]:
 
 
 EVENT_TABLES = [
-    Table("events.csv", "events", lambda _: EVENT_COLUMNS, _event_rows, _event_points),
+    Table(EVENTS_FILE, "events", lambda _: EVENT_COLUMNS, _event_rows, _event_points),
     Table("cycles.csv", "events", _cycle_columns, _cycle_rows),
 ]
 STROKE_TABLES = [
-    Table("strokes.csv", "strokes", lambda _: SPAN_COLUMNS, _span_rows),
+    Table(SPANS_FILE, "strokes", lambda _: SPAN_COLUMNS, _span_rows),
     Table("stroke_frames.csv", "strokes", _probability_columns, _probability_rows),
 ]
 ALL_TABLES = [*TABLES, *EVENT_TABLES, *STROKE_TABLES]

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
+from motion_stage.movie.job import FILE as MOVIE
 from motion_stage.report import FILE as REPORT
 from motion_stage.report import MotionReport
 from motion_stage.sources import SUFFIX
@@ -33,7 +34,7 @@ def clear_gone(workspace: Workspace, names: Collection[str]) -> Iterator[str]:
         report, tracks = read_record(path, MotionReport), read_record(path.with_name(TRACKS), TrackFile)
         if report is None or tracks is None or tracks.is_edited:
             continue
-        for file in (REPORT, *report.files):
+        for file in (REPORT, MOVIE, *report.files):
             if ".." not in PurePosixPath(file).parts and not file.startswith("/"):  # as a stranger's report may have it
                 remove_file(path.parent / file)
         with contextlib.suppress(OSError):  # what somebody else put there keeps the folder

@@ -13,6 +13,7 @@ from motion_stage import STAGE, facts
 from motion_stage.found import Classifier, found_in
 from motion_stage.found_tables import ALL_TABLES, tables_for
 from motion_stage.motion import Motion, motion_of
+from motion_stage.movie.job import MovieJob
 from motion_stage.named_points import require_points
 from motion_stage.opensim import mot_lines, trc_lines
 from motion_stage.part_file import PartFile
@@ -31,7 +32,7 @@ from pose_contract.errors import ImageError
 from pose_contract.storage import parse_record, read_record, record_bytes, remove_file, write_bytes, write_record
 from pose_contract.workspace import Workspace
 
-Step = Literal["track", "smooth", "measure", "events", "strokes", "plot"]
+Step = Literal["track", "smooth", "measure", "events", "strokes", "plot", "render"]
 STEPS: tuple[Step, ...] = get_args(Step)
 # What a step alone depends on, beside all that the steps before it do. Others belong to the first step.
 SETTINGS_OF: dict[str, Step] = {
@@ -53,17 +54,20 @@ class Given:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of one sequence: whether anything was made, for how many people, and what the user should know."""
+    """What became of one sequence: whether anything was made, for how many people, what the user should know, and what
+    its movie is made of."""
 
     worked: bool
     people: int
-    note: str = ""
+    note: str
+    movie: MovieJob
 
 
 class Maker:
     """Makes the files of one sequence in its folder."""
 
     def __init__(self, workspace: Workspace, settings: MotionSettings, given: Given, source: Source) -> None:
+        self._workspace = workspace
         self._folder = workspace.path(workspace.motion) / PurePosixPath(source.name)
         self._settings = settings
         self._given = given
@@ -86,20 +90,26 @@ class Maker:
         made_by = MotionMadeBy(
             stage=STAGE,
             results=facts().results,
-            options=self._settings.options,
+            options=self._settings.table_options,
             poses_sha256=about.sha256,
             tracks_sha256=hashlib.sha256(record_bytes(tracks)).hexdigest(),
             strokes_model_sha256=self._given.strokes_sha256,
         )
         chosen = sum(entry.chosen for entry in tracks.tracks)
         kept = f"has a corrected {TRACKS}, which is kept" if tracks.is_edited else ""
-        if before and before.made_by == made_by and step is None and not overwrite and self._is_there(before):
-            return Made(False, chosen, kept)
+        movie = self._movie(about, tracks, made_by)
+        fit = before and before.made_by == made_by and step in (None, "render") and not overwrite
+        if fit and self._is_there(before):
+            return Made(False, chosen, kept, movie)
         since: Step = "track"
         if before is not None and not overwrite and self._is_there(before):
             since = first_stale(before.made_by, made_by, step or STEPS[-1])
         self._write(about, tracks, made_by, since)
-        return Made(True, chosen, "; ".join(filter(None, (kept, _note(about, tracks)))))
+        return Made(True, chosen, "; ".join(filter(None, (kept, _note(about, tracks)))), movie)
+
+    def _movie(self, about: SourceFacts, tracks: TrackFile, made_by: MotionMadeBy) -> MovieJob:
+        folder = self._folder.relative_to(self._workspace.root).as_posix()
+        return MovieJob(self._workspace, folder, self._source, about, tracks, made_by, self._settings)
 
     def _tracks(self, about: SourceFacts, anew: bool) -> TrackFile:
         """tracks.json as it is there, or made if need be; what a person has corrected is kept.

@@ -25,6 +25,10 @@ LEAST_FOR_SPREAD = 15
 BESIDE_AN_END = 4  # samples whose line tells where the first or last one of a stretch ought to be,
 END_SIGMAS = 2.0  # give or take so many times more, as a line drawn on is less certain
 LONGEST_GAP = 5  # missing samples, over which nothing is compared
+NEIGHBOURS, QUIET = (
+    7,
+    10,
+)  # of a sample and seven on either side the eleventh smallest residual tells how unsteady it is
 
 
 def median_filter(series: Floats, length: int = 5, seed_compat: bool = False) -> Floats:
@@ -100,10 +104,12 @@ def hampel_outliers(series: Floats, half: int = 3, n_sigma: float = 3.0, least_p
 
 
 def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LEAST_SIGMA_PX) -> Mask:
-    """[T]: whether a sample lies further from the median of five than `n_sigma` of what the whole track does.
+    """[T]: whether a sample lies further from the median of five than `n_sigma` of what others do.
 
-    The spread is the whole track's, so that fast motion, which widens Hampel's local one, hides nothing. The five are
-    valid samples, as many before as after: with a gap on one side the median of the others would lag behind the motion.
+    Two spreads count, the larger one: that of the whole track, and that of the 15 samples around. A walker's ankle
+    rests for more than half of the time, so that by the whole track's alone a swing were all outliers. Both are told by
+    distances to the median of five, which fast motion hardly widens, unlike Hampel's to one median. The five are valid
+    samples, as many before as after: with a gap on one side the median of the others would lag behind the motion.
     And an outlier shifts the medians beside it along the motion: what lies on the line between the samples that are
     beyond doubt stays. The first and the last of a stretch have no median; the line of the four beside them is drawn
     on instead. In fewer than 15 samples no spread can be told, and nothing is rejected.
@@ -121,14 +127,25 @@ def residual_outliers(series: Floats, n_sigma: float = 5.0, least_px: float = LE
     known = columns[rows]
     stretches = np.split(known, np.flatnonzero(np.diff(rows) > LONGEST_GAP + 1) + 1)
     residual = np.abs(known - np.concatenate([median_filter(stretch) for stretch in stretches]))
-    sigma = np.maximum(TO_SIGMA * np.median(residual, axis=0), least_px)
+    sigma = np.maximum(TO_SIGMA * np.maximum(np.median(residual, axis=0), _unsteadiness(residual)), least_px)
     far = np.any(residual > n_sigma * sigma, axis=1)
     if not far.all():
         lines = [np.interp(rows, rows[~far], column) for column in known[~far].T]
         far &= np.any(np.abs(known - np.stack(lines, axis=1)) > n_sigma * sigma, axis=1)
     for at, expected in _ends(known, stretches):
-        far[at] |= bool(np.any(np.abs(known[at] - expected) > END_SIGMAS * n_sigma * sigma))
+        far[at] |= bool(np.any(np.abs(known[at] - expected) > END_SIGMAS * n_sigma * sigma[at]))
     result[rows] = far
+    return result
+
+
+def _unsteadiness(residual: Floats) -> Floats:
+    """[N, K]: what residuals around each sample are like; a few outliers among them do not tell."""
+    padded = np.pad(residual, ((NEIGHBOURS, NEIGHBOURS), (0, 0)), mode="reflect")
+    windows = sliding_window_view(padded, 2 * NEIGHBOURS + 1, axis=0)
+    result = np.empty_like(residual)
+    for first in range(0, len(result), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        result[rows] = np.partition(windows[rows], QUIET, axis=-1)[..., QUIET]
     return result
 
 

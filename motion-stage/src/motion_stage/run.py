@@ -12,6 +12,7 @@ from pathlib import Path
 from motion_stage import STAGE, facts
 from motion_stage.gone import clear_gone
 from motion_stage.make import Given, Maker, Step
+from motion_stage.movie.job import MovieJob
 from motion_stage.scale import read_scale
 from motion_stage.settings import MotionSettings
 from motion_stage.sources import Source, sources_in
@@ -22,6 +23,7 @@ from stage_kit.command.progress import Progress, tell
 from stage_kit.runs.containment import held
 from stage_kit.runs.journal import RunLog
 from stage_kit.runs.removal import sweep_temporaries
+from stage_kit.runs.video_log import teller
 from stage_kit.stages import StageFacts
 
 
@@ -108,17 +110,35 @@ def _each(options: MotionOptions, given: Given, sources: Sequence[Source], log: 
         file = options.workspace.image_file(source.name)
         try:
             made = Maker(options.workspace, options.settings, given, source).make(options.step, options.overwrite)
+            if made.note:
+                log.say(f"{file} {made.note}")
+            drawn = _movie(options, made.movie, log)
         except ImageError as error:
             log.fail(file, error)
             continue
-        if made.note:
-            log.say(f"{file} {made.note}")
-        log.done("processed" if made.worked else "skipped", made.people)
+        log.done("processed" if made.worked else "redrawn" if drawn else "skipped", made.people)
+
+
+def _movie(options: MotionOptions, job: MovieJob, log: RunLog) -> bool:
+    """Draws a sequence's movie where it is not up to date; says in a line why there can be none."""
+    from motion_stage.movie.make import SourceGoneError, make_movie
+
+    anew = options.overwrite or options.step == "render"
+    try:
+        return make_movie(job, anew, teller(job.source.name, log))
+    except SourceGoneError as error:
+        log.say(f"{job.about.image} {error.reason}: no movie of its motion is drawn")
+        return False
 
 
 def _summary(log: RunLog, seconds: float) -> str:
     """`motion-stage: 3 sequences: 2 measured, 1 failed; 2 people; 1.2 s`."""
-    words = (("processed", "measured"), ("skipped", "already done"), ("failed", "failed"))
+    words = (
+        ("processed", "measured"),
+        ("redrawn", "with a new movie"),
+        ("skipped", "already done"),
+        ("failed", "failed"),
+    )
     parts = [f"{log.counts[what]} {word}" for what, word in words if log.counts.get(what)]
     count, people = log.counts["images"], log.counts.get("people", 0)
     sequences = "1 sequence" if count == 1 else f"{count} sequences"

@@ -53,6 +53,8 @@ class MotionSettings:
     strokes_model: str | None = None
     left_handed: int = 0
     plots: int = 1
+    movie: int = 1
+    blur_faces: int = 0
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""
@@ -88,9 +90,16 @@ class MotionSettings:
 
     @property
     def options(self) -> dict[str, JsonValue]:
-        """All of them, as `made_by` holds them."""
+        """All of them."""
         return asdict(self)
 
+    @property
+    def table_options(self) -> dict[str, JsonValue]:
+        """Those on which tables and plots depend, as `made_by` holds them."""
+        return {name: value for name, value in asdict(self).items() if name not in OF_MOVIE}
 
+
+OF_MOVIE = frozenset({"movie", "blur_faces"})
+"""Those on which the movie alone depends."""
 OF_TRACKING = frozenset({"mode", "anchor", "gate", "grace", "hits", "predict", "pick", "min_score", "fps", "slowmo"})
 """Those on which tracks.json depends."""

@@ -39,12 +39,14 @@ class Posed:
 
 @dataclass(frozen=True)
 class PosedFrame:
-    """The people in a frame."""
+    """The people in a frame; of a sequence of photos, which photo it is, below the workspace, and its bytes' hash."""
 
     frame: int
     t_seconds: float
     duplicate: bool
     people: Sequence[Posed]
+    image: str = ""
+    image_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class SourceFacts:
         usual_dt: the median time between them; 0 for one frame.
         flags: of the video: `truncated`, …
         sha256: of all that was read.
+        image_sha256: of the video; empty for a folder of photos.
     """
 
     image: str
@@ -69,6 +72,7 @@ class SourceFacts:
     usual_dt: float
     flags: tuple[str, ...]
     sha256: str
+    image_sha256: str = ""
 
 
 class Source(Protocol):
@@ -109,6 +113,7 @@ class VideoSource:
             usual_dt=1 / rate if rate > 0 else 0.0,
             flags=header.flags,
             sha256=sha256,
+            image_sha256=header.image_sha256,
         )
 
     def frames(self) -> Iterator[PosedFrame]:
@@ -174,11 +179,13 @@ class PhotoSequence:
         """Photo after photo by its number."""
         start = self._numbered[0][0]
         for number, path in self._numbered:
+            poses = self._read(path)
             people = [
                 Posed(who.index, who.score, who.box.xyxy, np.array([(k.x, k.y, k.score) for k in who.keypoints]))
-                for who in self._read(path).people
+                for who in poses.people
             ]
-            yield PosedFrame(number - start, (number - start) / self._fps, False, people)
+            at = number - start
+            yield PosedFrame(at, at / self._fps, False, people, poses.image, poses.image_sha256)
 
     def _read(self, path: Path) -> ImagePoses:
         poses = parse_record(path.read_bytes(), ImagePoses)

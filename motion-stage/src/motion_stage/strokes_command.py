@@ -10,7 +10,7 @@ from pathlib import Path
 
 from motion_stage import STAGE
 from motion_stage.motion import motion_of
-from motion_stage.settings import MotionSettings
+from motion_stage.settings import OF_MOVIE, MotionSettings
 from motion_stage.sources import Source, sources_in
 from motion_stage.strokes.evaluation import evaluate
 from motion_stage.strokes.labels import Labels, read_labels
@@ -67,7 +67,8 @@ def _train_or_evaluate(command: str, args: argparse.Namespace, words: Sequence[s
     root = Path(args.workspace) if args.workspace else default_root()
     given = with_settings(_parser(command), words, root)
     with given.blamed():
-        settings = MotionSettings(**{field.name: getattr(given.args, field.name) for field in fields(MotionSettings)})
+        names = [field.name for field in fields(MotionSettings) if field.name not in OF_MOVIE]
+        settings = MotionSettings(**{name: getattr(given.args, name) for name in names}, movie=0)
     samples = labelled_samples(Workspace(root), settings, read_labels(args.labels))
     if command == "evaluate":
         measured = evaluate(samples)

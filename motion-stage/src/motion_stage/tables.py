@@ -163,11 +163,11 @@ def _angle_rows(motion: Motion, _: TableContext) -> Iterator[str]:
             yield f"{start},{SIDES[side]},{','.join(cells(angles, 2))}"
 
 
-RAW_TABLE = "keypoints_raw.csv"
-"""Made of the track as recorded, before it becomes a `Motion`."""
+RAW_TABLE, WIDE_FILE, SPEEDS_FILE = "keypoints_raw.csv", "wide.csv", "speeds.csv"
+"""The first is made of the track as recorded, before it becomes a `Motion`."""
 TABLES: list[Table] = [
     Table("keypoints_smooth.csv", "smooth", lambda _: KEYPOINT_COLUMNS, lambda motion, _: keypoint_rows(motion.track)),
-    Table("wide.csv", "smooth", _wide_columns, _wide_rows),
-    Table("speeds.csv", "measure", _speed_columns, _speed_rows, lambda context: context.speed_points),
+    Table(WIDE_FILE, "smooth", _wide_columns, _wide_rows),
+    Table(SPEEDS_FILE, "measure", _speed_columns, _speed_rows, lambda context: context.speed_points),
     Table("angles.csv", "measure", _angle_columns, _angle_rows),
 ]

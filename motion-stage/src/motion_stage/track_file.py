@@ -23,7 +23,7 @@ from pose_contract.storage import record_bytes
 
 FILE = "tracks.json"
 UNSEALED = "0" * 64
-BYTES_AT_ONCE = 100_000_000  # of people's arrays; an hour of one person at 60 frames a second is 80 MB
+BYTES_AT_ONCE = 50_000_000  # of people's arrays; an hour of one person at 60 frames a second is 51 MB
 
 
 class TrackEntry(Record):
@@ -144,7 +144,7 @@ def loaded(
 
 
 def _row_bytes(joints: int) -> int:
-    return 16 + joints * (16 + 4 + 1)
+    return 16 + joints * (8 + 4 + 1)
 
 
 class _Filling:
@@ -154,7 +154,7 @@ class _Filling:
         self.entry = entry
         self._frames = np.zeros(entry.rows, dtype=np.int64)
         self._times = np.zeros(entry.rows)
-        self._points = np.full((entry.rows, joints, 2), np.nan)
+        self._points = np.full((entry.rows, joints, 2), np.nan, dtype=np.float32)
         self._scores = np.zeros((entry.rows, joints), dtype=np.float32)
         self._repeated = np.zeros(entry.rows, dtype=bool)
         self._row = 0

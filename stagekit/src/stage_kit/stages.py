@@ -34,22 +34,26 @@ class StageFacts(Record):
         name: of the command and of the container.
         package: the Python package, whose module `cli` is the command.
         order: among the stages of `pose run`; of two stages the smaller one runs first.
+        in_run: whether `pose run` runs it; else it is asked for by its own command.
         results: raised by hand when the same inputs give other results (`MadeBy.results`).
         drawing: raised by hand when final pictures are drawn differently.
         writes: fields of `Workspace` that name the folders it writes.
         settings: the sections of pose.toml that it reads; their keys are flags of its command.
         status: what is counted; nothing of a stage that works on no single pictures.
+        counts: the module of such a stage's package whose function `counted` gives a workspace's counts itself.
         version: of the installed package.
     """
 
     name: str
     package: str
     order: int
+    in_run: bool = True
     results: int = Field(ge=1)
     drawing: int = Field(default=1, ge=1)
     writes: tuple[str, ...]
     settings: tuple[str, ...] = ()
     status: StatusFacts | None = None
+    counts: str = ""
     version: str
 
     def text_of(self, file: str) -> str:

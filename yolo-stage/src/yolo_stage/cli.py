@@ -88,6 +88,7 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[DetectOption
             cut_scale=args.cut_scale,
             max_people=args.max_people,
             detect_every=args.detect_every,
+            seen_thres=args.seen_thres,
             inspect_movies=args.inspect_movies,
             save_frames=bool(args.save_frames),
             save_cuts=bool(args.save_cuts),
@@ -132,6 +133,8 @@ def parser() -> FlagParser:
     videos = parser.add_settings_group("yolo", "videos")
     text = "look for people in every Nth frame, and move their boxes evenly between (default: 1)"
     videos.add_argument("--detect_every", type=int, default=1, metavar="N", help=text)
+    text = "least score of who was in the frame before, in the same place (default: half of conf_thres)"
+    videos.add_argument("--seen_thres", type=float, metavar="P", help=text)
     videos.add_argument("--inspect_movies", action="store_true", help="draw a video's boxes too, in inspect/")
     for flag, what in (("save_frames", "every frame"), ("save_cuts", "every person of every frame")):
         videos.add_argument(f"--{flag}", type=int, choices=(0, 1), default=0, help=f"write {what} to cuts/NAME.frames/")

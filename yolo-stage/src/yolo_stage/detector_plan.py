@@ -10,6 +10,7 @@ from yolo_stage.options import DetectOptions
 from yolo_stage.people import Selection
 
 DEFAULT_CONF_THRES = 0.5
+SEEN_SHARE = 0.5  # of the threshold is enough for whom a video's frame before showed in the same place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class DetectorPlan(NetworkPlan[Detector]):
 
     def selection(self, options: DetectOptions) -> Selection:
         """Who counts as a person: as asked for, else as the model's own threshold has it."""
-        return Selection(options.conf_thres or self.conf_thres, options.nms_thres, options.max_people)
+        conf_thres = options.conf_thres or self.conf_thres
+        seen_thres = SEEN_SHARE * conf_thres if options.seen_thres is None else options.seen_thres
+        return Selection(conf_thres, options.nms_thres, options.max_people, seen_thres)
 
     rectangular: bool = False

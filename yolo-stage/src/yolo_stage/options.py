@@ -46,7 +46,8 @@ class ModelOptions:
 class DetectOptions(RunOptions):
     """One run. `conf_thres` None is the model's own default, `batch_size` None the
     engine's, `n_cpu` 0 one worker per core, `max_people` 0 no limit. Of a video the network sees
-    every `detect_every`th frame; `inspect_movies` draws its boxes; `save_frames` and `save_cuts` write
+    every `detect_every`th frame, and a score of `seen_thres` (None: half the model's threshold) is enough for whom the
+    one before showed in the same place; `inspect_movies` draws its boxes; `save_frames` and `save_cuts` write
     its frames and its people's cuts, for somebody to look at."""
 
     model: ModelOptions = ModelOptions()
@@ -57,6 +58,7 @@ class DetectOptions(RunOptions):
     cut_scale: float = 1.25
     max_people: int = 0
     detect_every: int = 1
+    seen_thres: float | None = None
     inspect_movies: bool = False
     save_frames: bool = False
     save_cuts: bool = False
@@ -65,6 +67,8 @@ class DetectOptions(RunOptions):
         """Refuses values without a meaning. Raises UsageError."""
         conf_thres, size = self.conf_thres, self.model.img_size
         _require(conf_thres is None or 0 < conf_thres <= 1, "conf_thres", conf_thres, "over 0, up to 1")
+        seen = self.seen_thres
+        _require(seen is None or 0 < seen <= 1, "seen_thres", seen, "over 0, up to 1")
         _require(0 < self.nms_thres <= 1, "nms_thres", self.nms_thres, "over 0, up to 1")
         fits = self.batch_size is None or 1 <= self.batch_size <= MAX_BATCH
         _require(fits, "batch_size", self.batch_size, f"1 to {MAX_BATCH}")

@@ -52,21 +52,28 @@ class VideoDetection:
         return PreparedFrame(frame, network_input[None], mapping)
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Candidates]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Candidates]]], before: FrameAnnot | None
     ) -> Iterator[tuple[VideoFrame, FrameAnnot]]:
         """The people of each frame; between two frames that were asked about, their boxes move evenly."""
-        found = ((prepared.frame, self._people(prepared, answers)) for prepared, answers in answered)
-        for frame, people in frames_between(found):
+        for frame, people in frames_between(self._found(answered, before.people if before else ())):
             line = FrameAnnot(
                 frame=frame.number, t_seconds=frame.t_seconds, duplicate=frame.duplicate, people=tuple(people)
             )
             yield frame, line
 
-    def _people(self, prepared: PreparedFrame, answers: Sequence[Candidates]) -> list[Person] | None:
+    def _found(
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Candidates]]], before: Sequence[Person]
+    ) -> Iterator[tuple[VideoFrame, list[Person] | None]]:
         """None where the network was not asked."""
-        if not answers:
-            return None
-        boxes, scores = choose_people(answers[0], prepared.kept, self.selection)
+        for prepared, answers in answered:
+            people = self._people(prepared, answers[0], before) if answers else None
+            before = before if people is None else people
+            yield prepared.frame, people
+
+    def _people(self, prepared: PreparedFrame, candidates: Candidates, before: Sequence[Person]) -> list[Person]:
+        # The records' boxes, which are rounded: a killed run that goes on has no others.
+        before_xyxy = np.array([person.box.xyxy for person in before], np.float64).reshape(-1, 4)
+        boxes, scores = choose_people(candidates, prepared.kept, self.selection, before_xyxy)
         return [
             Person(index=index, score=min(float(score), 1.0), box=Box(x1=box[0], y1=box[1], x2=box[2], y2=box[3]))
             for index, (box, score) in enumerate(zip(boxes.tolist(), scores, strict=True))
@@ -91,8 +98,10 @@ def examined_video(
 ) -> VideoDetection | Settled:
     """What there is to do for one video."""
     workspace, every = options.workspace, options.detect_every
+    of_videos: dict[str, Any] = {"seen_thres": plan.selection(options).seen_thres}
     if every > 1:
-        made_by = made_by.model_copy(update={"options": made_by.options | {"detect_every": every}})
+        of_videos["detect_every"] = every
+    made_by = made_by.model_copy(update={"options": made_by.options | of_videos})
     wanted = Wanted(
         record=workspace.video_annot_file(name),
         kind=VideoAnnot,

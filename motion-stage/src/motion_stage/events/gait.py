@@ -36,7 +36,7 @@ class GaitSettings:
 
     direction: Direction = "auto"
     between_seconds: float = 0.4
-    window_seconds: float = 0.40
+    window_seconds: float = 0.50
 
 
 @dataclass(frozen=True)

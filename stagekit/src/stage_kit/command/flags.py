@@ -41,11 +41,17 @@ class FlagParser(argparse.ArgumentParser):
             self.add_argument("--version", action="version", version=f"{prog} {version}")
         self.commands = dict(commands or {})
         self.sections: dict[str, list[argparse._ArgumentGroup]] = {}
+        self.shared: set[str] = set()
 
-    def add_settings_group(self, section: str, title: str) -> argparse._ArgumentGroup:
-        """A group of flags that may stand in pose.toml too, as keys of that section (see `settings`)."""
+    def add_settings_group(self, section: str, title: str, shared: bool = False) -> argparse._ArgumentGroup:
+        """A group of flags that may stand in pose.toml too, as keys of that section (see `settings`).
+
+        Of a `shared` section other keys are another stage's, which refuses those that nobody knows.
+        """
         group = self.add_argument_group(title)
         self.sections.setdefault(section, []).append(group)
+        if shared:
+            self.shared.add(section)
         return group
 
     def settings_of(self, section: str) -> dict[str, argparse.Action]:
@@ -125,8 +131,10 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --shard, --keep_going, --trust, --follow_links, --quiet and --verbose."""
+    """--only, --shard, --overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
+    text = "work on this photo alone, named below images/; may be given again. The last whole run's report stays"
+    group.add_argument("--only", action="append", default=[], metavar="NAME", help=text)
     group.add_argument("--shard", metavar="I/N", help="every Nth name from the Ith on, for one of N processes")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")

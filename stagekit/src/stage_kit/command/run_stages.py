@@ -50,8 +50,8 @@ def run(photos: Sequence[Path], workspace: Path | None, flags: Sequence[str], of
 
 
 def stages_to_run() -> tuple[StageFacts, ...]:
-    """The installed stages. Raises UsageError where there is none."""
-    stages = installed_stages()
+    """The installed stages that belong to a run. Raises UsageError where there is none."""
+    stages = tuple(stage for stage in installed_stages() if stage.in_run)
     if not stages:
         raise UsageError("no stage is installed here", "make setup")
     return stages

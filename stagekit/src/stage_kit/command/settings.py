@@ -124,6 +124,8 @@ def _entries(
 ) -> Iterator[tuple[str, object, argparse.Action]]:
     actions = parser.settings_of(section)
     for key, value in content.items():
+        if key not in actions and section in parser.shared:
+            continue
         if key not in actions:
             raise ConfigError(f"{path}: unknown key {key} in [{section}]", _key_like(key, section, parser))
         yield key, value, actions[key]

@@ -15,8 +15,9 @@ def parsed(parser: FlagParser, words: Sequence[str]) -> argparse.Namespace:
     """The flags of a run that a program asks for. Raises UsageError where the command would end the process."""
     parser.raises = True
     args = parser.parse_args(list(words))
-    if args.shard is not None:
-        raise UsageError("--shard is for the command line", "give the run a list of names")
+    for flag in ("shard", "only"):
+        if getattr(args, flag):
+            raise UsageError(f"--{flag} is for the command line", "give the run a list of names")
     return args
 
 

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.names import colliding_names, printable
@@ -33,8 +34,18 @@ def workspace_status(workspace: Workspace) -> dict[str, Counter[str]]:
     are the files in images/ that are no pictures.
     """
     seen = SeenFiles(workspace)
-    stages = installed_stages()
-    return {stage.name: _tally(workspace, seen, stage, stage.status) for stage in stages if stage.status}
+    tallies = {stage.name: _counts_of(workspace, seen, stage) for stage in installed_stages()}
+    return {name: tally for name, tally in tallies.items() if tally is not None}
+
+
+def _counts_of(workspace: Workspace, seen: SeenFiles, stage: StageFacts) -> Counter[str] | None:
+    """None of a stage that has nothing to count, or counts itself and finds nothing."""
+    if stage.status:
+        return _tally(workspace, seen, stage, stage.status)
+    if not stage.counts:
+        return None
+    counts: Counter[str] = import_module(f"{stage.package}.{stage.counts}").counted(workspace)
+    return counts or None
 
 
 def _tally(workspace: Workspace, seen: SeenFiles, stage: StageFacts, facts: StatusFacts) -> Counter[str]:

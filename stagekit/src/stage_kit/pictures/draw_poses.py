@@ -37,11 +37,15 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class DrawnPose:
-    """One person: keypoints [J, 2] in image pixels and scores [J], in the skeleton's order; its number, if any."""
+    """One person: keypoints [J, 2] in image pixels and scores [J], in the skeleton's order; its number, if any.
+
+    `color` is that of all limbs; None: each in the colour of its body side.
+    """
 
     keypoints_xy: NDArray[np.floating]
     scores: NDArray[np.floating]
     index: int | None = None
+    color: Color | None = None
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,19 @@ def draw_poses(picture_rgb: Picture, poses: Sequence[DrawnPose], skeleton: Skele
     nor a keypoint none of whose limbs is left. Names stand only where there is room.
     """
     canvas = np.ascontiguousarray(picture_rgb).copy()
+    add_poses(canvas, poses, skeleton, style)
+    return canvas
+
+
+def add_poses(canvas: Picture, poses: Sequence[DrawnPose], skeleton: Skeleton, style: DrawStyle) -> None:
+    """As `draw_poses`, onto the canvas itself: a movie's frame is not copied for every layer."""
     sizes = _sizes(style, max(canvas.shape[:2]))
     shown = [_shown(pose, skeleton, style.min_score, canvas.shape[:2]) for pose in poses]
-    for points in shown:
+    for pose, points in zip(poses, shown, strict=True):
         if style.line:
-            _add_limbs(canvas, points, skeleton, sizes)
+            _add_limbs(canvas, points, skeleton, sizes, pose.color)
         if style.circle:
-            _add_circles(canvas, points, sizes)
+            _add_circles(canvas, points, sizes, pose.color)
     all_xy = np.array([xy for points in shown for xy in points.values()], np.float64).reshape(-1, 2)
     pairs = zip(poses, shown, strict=True)
     tags = [
@@ -78,7 +88,6 @@ def draw_poses(picture_rgb: Picture, poses: Sequence[DrawnPose], skeleton: Skele
     taken = add_tags(canvas, tags, all_xy)
     if style.label:
         _add_labels(canvas, shown, sizes, taken)
-    return canvas
 
 
 def _sizes(style: DrawStyle, long_side: int) -> _Sizes:
@@ -118,9 +127,9 @@ def _head(points: Points) -> tuple[float, float]:
     return sum(x for x, _ in found) / len(found), min(y for _, y in found)
 
 
-def _add_limbs(canvas: Picture, points: Points, skeleton: Skeleton, sizes: _Sizes) -> None:
+def _add_limbs(canvas: Picture, points: Points, skeleton: Skeleton, sizes: _Sizes, color_of_all: Color | None) -> None:
     limbs = [
-        (_fixed_point(points[limb.a]), _fixed_point(points[limb.b]), SIDE_COLORS[limb.side])
+        (_fixed_point(points[limb.a]), _fixed_point(points[limb.b]), color_of_all or SIDE_COLORS[limb.side])
         for limb in skeleton.limbs
         if limb.a in points and limb.b in points
     ]
@@ -131,11 +140,11 @@ def _add_limbs(canvas: Picture, points: Points, skeleton: Skeleton, sizes: _Size
         cv2.line(canvas, a, b, color, sizes.line_thickness, cv2.LINE_AA, _SHIFT)
 
 
-def _add_circles(canvas: Picture, points: Points, sizes: _Sizes) -> None:
+def _add_circles(canvas: Picture, points: Points, sizes: _Sizes, color_of_all: Color | None) -> None:
     radius = sizes.circle_radius << _SHIFT
     for name, xy in points.items():
         center = _fixed_point(xy)
-        color = SIDE_COLORS[_side(name)]
+        color = color_of_all or SIDE_COLORS[_side(name)]
         if sizes.circle_thickness < 0:
             cv2.circle(canvas, center, radius + (sizes.outline << _SHIFT), _OUTLINE, -1, cv2.LINE_AA, _SHIFT)
         else:

@@ -18,7 +18,8 @@ class DrawStyle:
     """What is drawn, and how large: a given size is in pixels of the picture, None suits the picture's long side.
 
     A `circle_thickness` of -1 fills the circle, as everywhere in cv2, and is the default. `min_score` is that of a
-    keypoint, `min_person_score` that of a whole pose.
+    keypoint, `min_person_score` that of a whole pose. `blur_faces` makes faces unrecognisable, also those of people who
+    are not drawn.
     """
 
     circle: bool = True
@@ -31,3 +32,4 @@ class DrawStyle:
     line_thickness: int | None = None
     min_score: float = 0.2
     min_person_score: float = MIN_PERSON_SCORE
+    blur_faces: bool = False

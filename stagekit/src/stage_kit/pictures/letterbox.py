@@ -39,22 +39,25 @@ def letterbox(picture_rgb: NDArray[np.uint8], size: int | tuple[int, int]) -> tu
     scale = min(input_width / width, input_height / height)
     fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 1:
-        fitted = _shrunk(picture_rgb, fitted_width, fitted_height)
-    else:
-        fitted = cv2.resize(picture_rgb, (fitted_width, fitted_height), interpolation=cv2.INTER_LINEAR)
+        picture_rgb = _halved(picture_rgb, fitted_width, fitted_height)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted = cv2.resize(picture_rgb, (fitted_width, fitted_height), interpolation=interpolation)
     x, y = (input_width - fitted_width) // 2, (input_height - fitted_height) // 2
     canvas = np.full((3, input_height, input_width), _BORDER_GREY, np.float32)
     canvas[:, y : y + fitted_height, x : x + fitted_width] = fitted.transpose(2, 0, 1).astype(np.float32) / 255
     return canvas, Letterbox(fitted_width / width, fitted_height / height, x, y, width, height)
 
 
-def _shrunk(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Averages areas. Halving first, where sides are even, takes half the time and moves edges by under a pixel."""
+def _halved(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Half the picture where its sides are even and that is no less than is wanted.
+
+    Averaging areas then takes half the time, and moves edges by less than a pixel.
+    """
     old_height, old_width = picture.shape[:2]
-    half = old_width // 2, old_height // 2
-    if not old_width % 2 and not old_height % 2 and half[0] >= width and half[1] >= height:
-        picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if old_width % 2 or old_height % 2 or old_width < 2 * width or old_height < 2 * height:
+        return picture
+    half = cv2.resize(picture, (old_width // 2, old_height // 2), interpolation=cv2.INTER_AREA)
+    return half.astype(np.uint8, copy=False)
 
 
 def boxes_to_image(boxes_xyxy: NDArray[np.floating[Any]], letterbox: Letterbox) -> NDArray[np.float64]:

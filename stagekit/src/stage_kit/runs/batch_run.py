@@ -6,6 +6,7 @@ stands in `steps`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
@@ -19,6 +20,7 @@ from stage_kit.runs.batch_flow import Flow
 from stage_kit.runs.containment import held
 from stage_kit.runs.frame_run import FrameRun
 from stage_kit.runs.journal import RunLog
+from stage_kit.runs.only import chosen
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
@@ -41,6 +43,7 @@ class RunFacts:
         batches_at_once: how many the network takes from as many threads.
         quiet, follow_links: errors only; results may be written through links out of the workspace.
         shard: the part of the names that the run is about; None is all.
+        only: names below images/; where there are any, the run works on these alone.
     """
 
     stage: StageFacts
@@ -54,6 +57,7 @@ class RunFacts:
     quiet: bool = False
     follow_links: bool = False
     shard: Shard | None = None
+    only: tuple[str, ...] = ()
 
 
 class BatchRun(Generic[ImageT, Answer]):
@@ -77,7 +81,9 @@ class BatchRun(Generic[ImageT, Answer]):
     def whole(self) -> RunReport:
         """Works on all that the stage lists, after removing what is stale, and rebuilds the tables.
 
-        Where the run is about one shard of it, on that alone.
+        Where the facts name a `shard`, it works on that alone, without the one and the other.
+        Where the facts say `only`, it works on these names alone: nothing stale is removed, and the report of the last
+        whole run stays.
 
         Raises:
             UsageError: there is nothing to do; nothing has been touched.
@@ -86,13 +92,16 @@ class BatchRun(Generic[ImageT, Answer]):
         listing = self.listing()
         if self._facts.shard:
             return self._shard(self._facts.shard.part_of(listing), self._facts.shard.name, listing.names)
+        only = self._facts.only
+        listing = chosen(listing, only, self._facts.workspace)
         log = self._log(listing, "")
         log.ignored = listing.ignored
-        with held(self._facts), log.kept(), log.progress:
+        with held(self._facts), contextlib.nullcontext() if only else log.kept(), log.progress:
             log.say(self._facts.why)
             if listing.ignored:
                 log.say(passed_over_line(listing.ignored))
-            self._clear(log)
+            if not only:
+                self._clear(log)
             self._over(listing, log, listing.names)
             self._tables(log)
         return log.report("finished")

@@ -136,13 +136,15 @@ class FrameRun(Generic[Answer]):
         frames = taken_ahead(work.frames(video.frames()), places)
         # The network goes on at a frame that it is asked about; what it says again of known ones is left out.
         begin = part.known - part.known % work.task.asked_every
-        known = part.lines()
+        known, before = part.lines(), None
         with contextlib.closing(frames):
             for frame, _ in _first(frames, begin):
-                yield frame, next(known)
+                line = next(known)
+                before = before if frame.number % work.task.asked_every else line
+                yield frame, line
             with threads("worker", self._workers) as pool, threads("net", self._under_way) as network:
                 prepared = map_ahead(pool, work.prepared, frames, min(places, 2 * self._workers))
-                for frame, line in work.lines(self._answered(network, prepared, places)):
+                for frame, line in work.lines(self._answered(network, prepared, places), before):
                     yield frame, next(known) if frame.number < part.known else line
 
     def _answered(

@@ -33,7 +33,7 @@ def over_videos(
                 log.settle(file, work)
                 continue
             begun = time.monotonic()
-            done = run.run(work, _teller(name, log))
+            done = run.run(work, teller(name, log))
         except ImageError as error:
             log.fail(file, error)
         else:
@@ -51,7 +51,7 @@ def video_line(name: str, done: VideoDone, seconds: float) -> str:
     return f"{name}: {done.frames} frames, {who}, {done.frames / max(seconds, 1e-6):.1f} frames/s{notes}"
 
 
-def _teller(name: str, log: RunLog) -> Callable[[int, int], None]:
+def teller(name: str, log: RunLog) -> Callable[[int, int], None]:
     """Tells every few seconds how far a video is."""
     begun = last = time.monotonic()
 

@@ -95,9 +95,13 @@ class VideoWork(Protocol[Answer_contra, FrameT]):
         """One frame's rows; called from several threads."""
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Answer_contra]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Answer_contra]]], before: FrameT | None
     ) -> Iterator[tuple[VideoFrame, FrameT]]:
-        """A line for each frame, in order; may look ahead by `asked_every` frames."""
+        """A line for each frame, in order; may look ahead by `asked_every` frames.
+
+        `before` is the line of the last frame before these that the network was asked about; None at the beginning.
+        Lines may depend on it: a killed run goes on in the middle.
+        """
 
     def drawn(self, picture: Picture, line: FrameT) -> Picture:
         """The movie's frame; a new picture."""

@@ -46,7 +46,7 @@ class MovieWriter:
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         # A quarter of the time that FFmpeg's own conversion takes, by the same rule (BT.601).
-        planes = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2YUV_I420)
+        planes = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts = round(t_seconds / TIME_BASE)
         frame.time_base = TIME_BASE

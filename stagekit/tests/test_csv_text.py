@@ -2,47 +2,15 @@ from __future__ import annotations
 
 import csv
 import io
-import zlib
 from pathlib import PurePosixPath
 
 import pytest
 from sample_records import SHA, annot, poses
 
 from pose_contract.records import ImagePoses
-from pose_contract.skeletons import COCO17
-from pose_contract.tables import (
-    CSV_HEADER,
-    KEYPOINT_COLUMNS,
-    coco_category,
-    colliding_ids,
-    csv_rows,
-    frame_rows,
-    image_id,
-    keypoint_rows,
-)
+from pose_contract.tables import KEYPOINT_COLUMNS, frame_rows, keypoint_rows
 from pose_contract.video_records import FramePose, FramePoses
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("000000000785.jpg", 785),
-        ("val2017/000000000785.jpg", 785),
-        ("COCO_val2014_000000000192.jpg", 192),
-        ("7.png", 7),
-        ("tennis-00.jpg", zlib.crc32(b"tennis-00.jpg")),
-        ("IMG_0001.jpg", zlib.crc32(b"IMG_0001.jpg")),
-        ("é.jpg", zlib.crc32("é.jpg".encode())),
-    ],
-)
-def test_image_ids(name: str, number: int) -> None:
-    assert image_id(name) == number
-
-
-def test_collisions() -> None:
-    assert colliding_ids([]) == []
-    assert colliding_ids(["1.jpg", "2.jpg", "a.jpg"]) == []
-    assert colliding_ids(["1.jpg", "a/01.jpg"]) == [("1.jpg", "a/01.jpg")]
+from stage_kit.export.csv_text import CSV_HEADER, csv_rows
 
 
 def test_a_frames_rows_say_when_and_a_photos_do_not() -> None:
@@ -57,12 +25,6 @@ def test_a_frames_rows_say_when_and_a_photos_do_not() -> None:
     ]
     assert csv_rows(keypoint_rows(sample_poses(), "a.jpg")).splitlines()[0].endswith(",,")
     assert len(CSV_HEADER.split(",")) == len(KEYPOINT_COLUMNS) == 8
-
-
-def test_the_coco_category_counts_from_one() -> None:
-    category = coco_category(COCO17)
-    assert [16, 14] in [sorted(limb, reverse=True) for limb in category["skeleton"]]  # type: ignore[attr-defined]
-    assert min(min(limb) for limb in category["skeleton"]) == 1  # type: ignore[attr-defined]
 
 
 def sample_poses() -> ImagePoses:

@@ -1,0 +1,110 @@
+"""The poses in a video's frames: what openpose-stage says about its work on one video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openpose_stage import facts
+from openpose_stage.estimate import Reading, people_in
+from openpose_stage.fitting import fitted
+from openpose_stage.maps import Maps
+from openpose_stage.model_files import OpenposePlan
+from openpose_stage.options import OpenposeOptions
+from openpose_stage.people import frame_pose, person_of_frame
+from openpose_stage.pictures import with_poses
+from openpose_stage.times import Times
+from pose_contract.errors import ImageError
+from pose_contract.records import MadeBy
+from pose_contract.video_records import FramePoses, VideoPoses
+from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.pictures.images import Picture
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.steps import Settled
+from stage_kit.videos.reader import VideoFrame
+from stage_kit.videos.standing import Wanted, video_task
+from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
+
+
+@dataclass(frozen=True)
+class VideoPosing:
+    """See `stage_kit.videos.steps.VideoWork`. `height` and `multiple` are the network's."""
+
+    task: VideoTask
+    reading: Reading
+    height: int
+    multiple: int
+    style: DrawStyle
+    times: Times
+    kind: type[FramePoses] = FramePoses
+
+    def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
+        """Nothing was said before of any frame."""
+        return ((frame, None) for frame in frames)
+
+    def prepared(self, given: Given) -> PreparedFrame:
+        """The whole frame as one row."""
+        frame, _ = given
+        network_input, fit = fitted(frame.picture, self.height, self.multiple)
+        return PreparedFrame(frame, network_input[None], fit)
+
+    def lines(
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Maps]]], _before: FramePoses | None
+    ) -> Iterator[tuple[VideoFrame, FramePoses]]:
+        """The people of each frame."""
+        for prepared, answers in answered:
+            frame = prepared.frame
+            with self.times.of("reading its maps"):
+                people = people_in(answers[0], prepared.kept, self.reading)
+            yield (
+                frame,
+                FramePoses(
+                    frame=frame.number,
+                    t_seconds=frame.t_seconds,
+                    duplicate=frame.duplicate,
+                    people=tuple(map(frame_pose, people)),
+                ),
+            )
+
+    def drawn(self, picture: Picture, line: FramePoses) -> Picture:
+        """The frame with its skeletons."""
+        skeleton = self.reading.layout.skeleton
+        people = [person_of_frame(person, skeleton) for person in line.people]
+        return with_poses(picture, people, skeleton.name, self.style)
+
+    def people_in(self, line: FramePoses) -> int:
+        """How many people a frame has."""
+        return len(line.people)
+
+    def header(self, fields: Mapping[str, Any]) -> VideoPoses:
+        """The record's first line."""
+        return VideoPoses(skeleton=self.reading.layout.skeleton.name, **fields)
+
+
+def examined_video(
+    options: OpenposeOptions,
+    plan: OpenposePlan,
+    reading: Reading,
+    made_by: MadeBy,
+    seen: SeenFiles,
+    name: str,
+    times: Times,
+) -> VideoPosing | Settled:
+    """What there is to do for one video."""
+    workspace = options.workspace
+    wanted = Wanted(
+        record=workspace.video_poses_file(name),
+        kind=VideoPoses,
+        made_by=made_by,
+        movie=workspace.movie_file(workspace.final, name) if options.movies else "",
+        drawn=(facts().drawing, options.style),
+        overwrite=options.overwrite,
+    )
+    try:
+        task = video_task(workspace, seen, name, wanted)
+    except ImageError as error:
+        return Settled(name, error)
+    if isinstance(task, Settled):
+        return task
+    return VideoPosing(task, reading, plan.height, plan.multiple, options.style, times)
