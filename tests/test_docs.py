@@ -26,6 +26,7 @@ ADRS = sorted((REPO / "docs/adr").glob("*.md"))
 # What the original called the two stages.
 COMMANDS = {
     "pose": "pose",
+    "pose-cluster": "pose-cluster",
     "yolo-stage": "yolo-stage",
     "oneoffcoder/dl-pose-yolo": "yolo-stage",
     "hrn-stage": "hrn-stage",

@@ -93,6 +93,20 @@ def test_the_generated_graphs_are_the_published_networks(name: str, convolutions
     assert size is None or 0 < size - 4 * parameters < 100_000
 
 
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("coco", ["Mconv7_stage6_L2", "Mconv7_stage6_L1"]),
+        ("mpi-fast", ["Mconv7_stage4_L2", "Mconv7_stage4_L1"]),
+        ("body25", ["Mconv7_stage1_L1", "Mconv7_stage3_L2"]),
+    ],
+)
+def test_heatmaps_come_before_fields(name: str, ends: list[str]) -> None:
+    graph, layout = CAFFE[name].graph(), CAFFE[name].layout
+    assert re.findall(r'bottom: "(\w+)"', graph.text[-1]) == ends
+    assert [graph.channels[end] for end in ends] == [layout.heatmaps, layout.fields]
+
+
 @pytest.mark.parametrize("name", ["mpi-fast", "body25"])
 def test_opencv_runs_a_generated_graph(name: str, tmp_path: Path) -> None:
     """The whole network, on a small picture: all names, shapes and channels fit."""

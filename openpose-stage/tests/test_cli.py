@@ -51,6 +51,8 @@ def test_every_setting_of_the_template_is_a_flag_with_that_default(tmp_path: Pat
         "weights_path",
         "height",
         "threshold",
+        "smooth",
+        "min_mean",
         "batch_size",
         "circle_radius",
         "line_thickness",
@@ -137,6 +139,13 @@ def test_a_library_call_takes_the_commands_flags_and_no_others(tmp_path: Path) -
     find = load_openpose(weights_path=small_ir(tmp_path / "small.xml", (38, 19)), upsample=1, scales=(1, 0.5))
     assert find.reading.rules.points.upsample == 1 and find.scales == (1, 0.5)
     assert len(find([np.zeros((80, 80, 3), np.uint8)] * 2)) == 2
+
+
+def test_the_largest_sum_needs_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert DecodeOptions(pairing="hungarian").pairing == "hungarian"
+    monkeypatch.setattr("openpose_stage.options.find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match="needs SciPy"):
+        DecodeOptions(pairing="hungarian")
 
 
 def test_the_folders_are_its_own() -> None:

@@ -123,6 +123,18 @@ def test_the_total_is_the_sum_of_all_points_and_links() -> None:
     assert persons[1, :18].tolist() == list(range(18, 36))
 
 
+@pytest.mark.parametrize(("good", "linked"), [(7, False), (8, True)])
+def test_more_than_seven_of_ten_samples_must_be_good(good: int, linked: bool) -> None:
+    output = np.zeros((1, 57, 20, 20), np.float32)
+    output[0, 31, :, :good] = 1  # neck to right shoulder, in the first columns
+    groups: list[list[tuple[float, float, float, int]]] = [[] for _ in range(18)]
+    groups[1], groups[2] = [(0.0, 5.0, 0.9, 0)], [(9.0, 5.0, 0.9, 1)]
+    tables, none = getAllLinks(output, LINKS, PAF_CHANNELS, groups, (20, 20))
+    assert (0 not in none) == linked
+    if linked:
+        assert tables[0].tolist() == [[0, 1, pytest.approx(0.8)]]
+
+
 def test_nobody(output: np.ndarray) -> None:
     groups, points = getAllPoints(np.zeros_like(output), *WH)
     assert groups == [[] for _ in range(18)] and points.shape == (0, 3)

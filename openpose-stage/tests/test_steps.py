@@ -235,6 +235,16 @@ def test_explain_draws_every_step_and_a_rerun_needs_nothing(workspace: Workspace
     assert run(workspace, explain=True).counts.processed == 1
 
 
+def test_one_person_of_mpi_with_the_pictures_of_all_its_maps(workspace: Workspace) -> None:
+    """Acceptance 9: 15 parts, the highest places, a sheet of 15 maps (4 x 4 cells)."""
+    write_photo(workspace, "a.jpg", [(240, 150, 40), (60, 160, 20)])
+    run(workspace, SquareNetwork(LAYOUTS["mpi"]), DecodeOptions(single=True), explain=True)
+    poses = poses_of(workspace, "a.jpg")
+    assert poses.skeleton == "mpi15" and len(poses.people) == 1 and len(poses.people[0].keypoints) == 15
+    width, height = Image.open(workspace.root / "openpose/maps/a/1-confidence.jpg").size
+    assert width == 4 * 420 and height == 4 * (round(420 * 300 / 480) + 24)
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_a_write_it_goes_on_and_gives_the_same_bytes(tmp_path: Path, after: bool) -> None:
     def story(root: Path) -> None:

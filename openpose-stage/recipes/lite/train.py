@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from network import MapsNetwork, folded, start_from
 from numpy.typing import NDArray
+from openpose_stage.lite.architecture import DEVIATION_RGB, MEAN_RGB
 from scenes import Photos, as_numbers, looks, make_scene
 from targets import fields, heat
 from torch import Tensor, nn
 
-from openpose_stage.lite.architecture import DEVIATION_RGB, MEAN_RGB
 from stage_kit.networks.checkpoint import read_state_dict
 
 RATE, WARMUP, LAST_RATE = 1e-3, 0.02, 0.01  # of learning; share of the time in which it grows; what is left at the end
