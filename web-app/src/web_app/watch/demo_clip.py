@@ -1,4 +1,4 @@
-"""The demo clip: the demo's two photos slide through the picture, so that somebody comes and goes. Made once."""
+"""The demo clip: a photo slides through the picture and back, so that somebody comes and goes twice. Made once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stage_kit.videos.writer import write_movie
 from web_app.look.thumbnails import default_folder
 from web_app.watch.people import Picture
 
-PHOTOS = Path(__file__).parent / "demo-photos"
+PHOTO = Path(__file__).parent / "demo-photos" / "camera.jpg"
 SIZE_WH = (960, 540)
 FPS = 25.0
-SECONDS_A_PHOTO = 7.0
-NAME = f"demo-{SIZE_WH[0]}x{SIZE_WH[1]}-1.mp4"
+SECONDS_A_WAY = 7.0
+NAME = f"demo-{SIZE_WH[0]}x{SIZE_WH[1]}-2.mp4"
 
 
 def demo_clip() -> Path:
@@ -33,19 +33,18 @@ def demo_clip() -> Path:
 
 
 def _frames() -> Iterator[Picture]:
-    """From the left to the middle, a while there, and on to the right."""
+    """From the left to the middle, a while there, and on to the right; then mirrored, the other way."""
     width, height = SIZE_WH
-    steps = round(SECONDS_A_PHOTO * FPS)
-    photos = sorted(PHOTOS.glob("*.jpg"))
-    if not photos:
+    steps = round(SECONDS_A_WAY * FPS)
+    if not PHOTO.is_file():
         raise StageError("there is no demo clip here", "choose another source")
-    for photo in photos:
-        picture = _as_high(read_image(photo), height)
+    picture = _as_high(read_image(PHOTO), height)
+    for way in (1, -1):
         middle = (width - picture.shape[1]) // 2
         for step in range(steps):
-            at = 2 * step / steps - 1
+            at = way * (2 * step / steps - 1)
             left = middle + round(np.sign(at) * max(abs(at) - 0.3, 0) / 0.7 * (width + picture.shape[1]) / 2)
-            yield _with(picture, left)
+            yield _with(picture[:, ::way], left)
 
 
 def _as_high(picture: Picture, height: int) -> Picture:
