@@ -1,6 +1,6 @@
 """How fast the live view is: a file with 0, 1 and 8 viewers, as fast as it can be looked at.
 
-    .venv/bin/python benchmarks/watch.py VIDEO [--estimator bottomup] [--viewers 0 1 8]
+.venv/bin/python benchmarks/watch.py VIDEO [--estimator bottomup] [--viewers 0 1 8]
 """
 
 from __future__ import annotations

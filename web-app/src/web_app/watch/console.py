@@ -143,7 +143,8 @@ def examine(service: WatchService, networks: Networks) -> int:
             try:
                 opened = open_source(source)
                 print(f"{source.id:10} {opened.size_wh[0]} x {opened.size_wh[1]}")
-                getattr(opened.frames, "close", tuple)()
+                done_with: Callable[[], object] = getattr(opened.frames, "close", lambda: None)
+                done_with()
             except StageError as error:
                 print(f"{source.id:10} {error}")
     return 0 if good else 4

@@ -122,9 +122,7 @@ def open_store(url: str) -> Store:
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         reason = "--db: expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, and its driver"
-        raise UsageError(
-            reason, "leave it out for a file; for PostgreSQL: pip install pg8000"
-        ) from None
+        raise UsageError(reason, "leave it out for a file; for PostgreSQL: pip install pg8000") from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     store = Store(engine)
