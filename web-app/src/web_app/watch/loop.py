@@ -17,7 +17,6 @@ from typing import Protocol
 
 import numpy as np
 
-from motion_stage import Follower
 from pose_contract.errors import StageError
 from web_app.watch.people import Estimator, Found, Frame
 from web_app.watch.result import Result, SeenPerson
@@ -82,6 +81,8 @@ class Loop:
     """Runs until the source ends, fails, or `stop` is called."""
 
     def __init__(self, run: Run, listener: Listener, stopped: threading.Event, timing: Timing) -> None:
+        from motion_stage import Follower  # here: it takes scipy, for which a gallery need not wait
+
         self._run = run
         self._listener = listener
         self._stopped = stopped
