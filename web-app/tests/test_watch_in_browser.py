@@ -18,13 +18,16 @@ from web_app.watch.watcher import wait_until
 
 @pytest.fixture
 def address(serve_watch: Any, clip: Path) -> str:  # noqa: F811
+    from playwright.sync_api import expect as expecting
+
+    expecting.set_options(timeout=30_000)  # the first answer makes the database
     found: str = serve_watch(WatchSettings((Source("demo", "file", "demo clip", str(clip)),), load=ScriptEstimator))
     return found
 
 
 def frame_changes(page: Any) -> None:
-    before = page.evaluate("document.getElementById('picture').dataset.frame")
-    until(page, f"document.getElementById('picture').dataset.frame !== '{before}'")
+    shown = "(document.getElementById('picture').dataset.frame ?? '')"
+    until(page, f"{shown} !== '{page.evaluate(shown)}'")
 
 
 def pixels(page: Any) -> str:

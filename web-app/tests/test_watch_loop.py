@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def with_viewers(watcher: Watcher, number: int) -> list[tuple[Any, ...]]:
         return await task
 
     watcher.open()
-    found = asyncio.run(look())
+    with ThreadPoolExecutor(1) as apart:  # Playwright, where it has been, leaves this thread an event loop
+        found = apart.submit(asyncio.run, look()).result()
     assert watcher.hub.viewers == 0
     return found
 

@@ -132,7 +132,11 @@ def _movie(watcher: Watcher, out: Path | None) -> Iterator[None]:
 def examine(service: WatchService, networks: Networks) -> int:
     """Tells what can be had; 0 where networks and database can."""
     good = True
-    for name, what in (("networks", lambda: _told(networks)), ("database", lambda: service.store().where)):
+    checks: dict[str, Callable[[], str]] = {
+        "networks": lambda: _told(networks),
+        "database": lambda: service.store().where,
+    }
+    for name, what in checks.items():
         try:
             print(f"{name:10} {what()}")
         except StageError as error:
