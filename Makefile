@@ -15,6 +15,7 @@ YOLO ?=
 HRN ?=
 MOTION ?=
 OPENPOSE ?=
+POSE_APP ?=
 BENCH ?=
 FAULTS ?=
 NAME ?=
@@ -35,11 +36,16 @@ TORCH := $(if $(wildcard .venv/.torch),1,$(shell nvidia-smi >/dev/null 2>&1 && e
 endif
 INT8 ?= $(if $(wildcard .venv/.int8),1)
 STROKES ?= $(if $(wildcard .venv/.strokes),1)
+BYTETRACK ?= $(if $(wildcard .venv/.bytetrack),1)
+CLUSTER ?= $(if $(wildcard .venv/.cluster),1)
+APP ?= $(if $(wildcard .venv/.app),1)
+APP_STAMPS := .venv/.app .venv/.ours-app
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
-EXTRAS += $(if $(filter 1,$(STROKES)),.venv/.strokes)
-OURS := contract stagekit yolo-stage hrn-stage openpose-stage motion-stage
+EXTRAS += $(if $(filter 1,$(STROKES)),.venv/.strokes) $(if $(filter 1,$(BYTETRACK)),.venv/.bytetrack)
+EXTRAS += $(if $(filter 1,$(CLUSTER)),.venv/.cluster) $(if $(filter 1,$(APP)),$(APP_STAMPS))
+OURS := contract stagekit yolo-stage hrn-stage openpose-stage motion-stage cluster
 # Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
-PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit yolo-stage openpose-stage motion-stage contract
+PARTS := tests hrn-stage $(if $(filter 1,$(TORCH)),yolo-torch) stagekit web-app cluster yolo-stage openpose-stage motion-stage contract
 
 # What runs the stages: local (the virtual environment), docker (the containers), or auto: the containers only where
 # `make setup` was not run and Docker is there.
@@ -81,13 +87,13 @@ WORKSPACE_READY := $(if $(filter-out $(DEFAULT_WORKSPACE),$(WORKSPACE)),existing
 INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
-.PHONY: help setup demo yolo hrn motion openpose run up build status workspace existing mounts weights doctor
+.PHONY: help setup demo yolo hrn motion openpose run app up build status workspace existing mounts weights doctor
 .PHONY: test $(PARTS:%=test-in-%) test-docker faults bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and training: TORCH=1 (taken where there is a GPU); int8: INT8=1; tennis strokes: STROKES=1
+setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and training: TORCH=1 (taken where there is a GPU); int8: INT8=1; tennis strokes: STROKES=1; crowds: BYTETRACK=1; the app: APP=1; many machines: CLUSTER=1
 
 .uv/bin/uv:
 	python3 -m venv .uv
@@ -101,7 +107,7 @@ setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and t
 	$(INSTALL) -r $<
 	@touch $@
 
-.venv/.torch .venv/.int8 .venv/.strokes .venv/.dev: .venv/.%: requirements-%.lock .venv/.base
+.venv/.torch .venv/.int8 .venv/.strokes .venv/.bytetrack .venv/.app .venv/.cluster .venv/.dev: .venv/.%: requirements-%.lock .venv/.base
 	$(INSTALL) -r $<
 	@touch $@
 
@@ -112,6 +118,10 @@ setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and t
 
 .venv/.ours-torch: yolo-torch/pyproject.toml .venv/.torch
 	$(INSTALL) -e yolo-torch
+	@touch $@
+
+.venv/.ours-app: web-app/pyproject.toml .venv/.app
+	$(INSTALL) -e web-app
 	@touch $@
 
 demo: $(STAMPS)  ## see it work, in demo/: two photos that come along, the embedded weights, no downloads but packages
@@ -144,6 +154,9 @@ openpose: $(READY)  ## many people in one pass: images/ -> openpose/, not part o
 run: $(READY)  ## all stages; one bad photo stops none, but fails the end
 	$($(WHERE)_run)
 
+app: $(STAMPS) $(APP_STAMPS) $(WORKSPACE_READY)  ## look at WORKSPACE and correct it in the browser: http://127.0.0.1:8040; flags: POSE_APP='--port 8041'
+	@$(BIN)/pose app "$$POSE_WORKSPACE" $(POSE_APP)
+
 up: $(WORKSPACE_READY)  ## the same in containers, on the GPU where there is one; RUNTIME=docker does so for yolo, hrn and run
 	$(docker_run)
 
@@ -162,6 +175,7 @@ doctor: $(STAMPS)  ## what is installed and found here, and what helps where som
 test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it skip: make test TORCH=1; two at a time: -j2
 	$(if $(filter 1,$(TORCH)),,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
 
+test-in-web-app test-in-tests: $(APP_STAMPS)
 $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
 	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
 
@@ -182,8 +196,8 @@ format: .venv/.dev
 lint: .venv/.dev
 	$(BIN)/ruff check .
 
-types: $(STAMPS) $(TORCH_STAMPS) .venv/.dev
-	$(BIN)/mypy $(OURS:%=%/src) yolo-torch/src
+types: $(STAMPS) $(TORCH_STAMPS) $(APP_STAMPS) .venv/.dev
+	$(BIN)/mypy $(OURS:%=%/src) yolo-torch/src web-app/src
 
 lock: | $(UV)  ## write the lock files anew from the pyproject files
 	UV='$(if $(findstring /,$(UV)),$(abspath $(UV)),$(UV))' tools/lock

@@ -22,6 +22,7 @@ from hrn_stage import load_estimator
 from hrn_stage.cli import main as hrn
 from hrn_stage.inference import estimate_people
 from hrn_stage.videos import prepared_in
+from motion_stage.cli import main as motion
 from pose_contract.video_records import FrameAnnot, VideoAnnot
 from stage_kit.videos.reader import open_video
 from stage_kit.videos.record_files import VideoRecord
@@ -94,6 +95,16 @@ def networks(root: Path, path: Path) -> None:
         print(f"pose network alone: {len(people) / taken:.1f} people/s")
 
 
+def movie(root: Path, frames: int) -> None:
+    """motion-stage's movie of tables that are there: decoding, drawing and encoding; a core's by computing time."""
+    words = ["--workspace", str(root), "--quiet", "--plots", "0"]
+    motion([*words, "--movie", "0"])
+    begun, started = time.process_time(), time.perf_counter()
+    motion(["render", *words])
+    cores, wall = time.process_time() - begun, time.perf_counter() - started
+    print(f"motion-stage render: {frames / cores:.1f} frames/s a core, {frames / wall:.1f} frames/s")
+
+
 def main() -> None:
     """Prints one line a part, then the stages."""
     parser = argparse.ArgumentParser(description="How fast videos go through both stages here.")
@@ -120,6 +131,7 @@ def main() -> None:
         networks(root, path)
         for name, taken in stages.items():
             print(f"{name}: {count / taken:.1f} frames/s")
+        movie(root, count)
         print(f"both stages: {count / sum(stages.values()):.1f} frames/s")
 
 

@@ -26,11 +26,13 @@ ADRS = sorted((REPO / "docs/adr").glob("*.md"))
 # What the original called the two stages.
 COMMANDS = {
     "pose": "pose",
+    "pose-cluster": "pose-cluster",
     "yolo-stage": "yolo-stage",
     "oneoffcoder/dl-pose-yolo": "yolo-stage",
     "hrn-stage": "hrn-stage",
     "oneoffcoder/dl-pose-hrn": "hrn-stage",
     "motion-stage": "motion-stage",
+    "openpose-stage": "openpose-stage",
 }
 MAKEFILE = (REPO / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))
@@ -64,7 +66,12 @@ def wrong_with(command: str) -> list[str]:
             wrong += [name for name in given if name not in VARIABLES]
             first = re.sub(r"[A-Z][0-9A-Z_]*=('[^']*'|\"[^\"]*\"|\S*)", "", part).split()[1:]
             wrong += [f"make {target}" for target in first if re.match("[a-z]", target) and target not in TARGETS]
-        for variable, stage in (("YOLO", "yolo-stage"), ("HRN", "hrn-stage"), ("MOTION", "motion-stage")):
+        for variable, stage in (
+            ("YOLO", "yolo-stage"),
+            ("HRN", "hrn-stage"),
+            ("MOTION", "motion-stage"),
+            ("OPENPOSE", "openpose-stage"),
+        ):
             for flags in re.findall(rf"(?<!\S){variable}='([^']*)'", part):
                 wrong += wrong_flags(stage, flags)
         at = next((index for index, word in enumerate(words) if word in COMMANDS), None)

@@ -37,6 +37,8 @@ PACKAGES = {
     "hrn-stage": "hrn_stage",
     "openpose-stage": "openpose_stage",
     "motion-stage": "motion_stage",
+    "cluster": "pose_cluster",
+    "web-app": "web_app",
 }
 # The floors of the house: what stands below a package. No stage stands on another; yolo-torch plugs into yolo-stage.
 BELOW: dict[str, set[str]] = {
@@ -47,6 +49,8 @@ BELOW: dict[str, set[str]] = {
     "hrn-stage": {"pose_contract", "stage_kit"},
     "openpose-stage": {"pose_contract", "stage_kit"},
     "motion-stage": {"pose_contract", "stage_kit"},
+    "cluster": {"pose_contract", "stage_kit"},
+    "web-app": {"pose_contract", "stage_kit"},  # it calls the stages by their commands
 }
 
 
@@ -223,7 +227,7 @@ def test_the_template_holds_the_seeds_values_but_debug(shared: Path) -> None:
 def test_versions_agree() -> None:
     for folder, package in PACKAGES.items():
         version = tomllib.loads((REPO / folder / "pyproject.toml").read_text())["project"]["version"]
-        if package.endswith("_stage"):
+        if package.endswith(("_stage", "_app")):
             assert f'__version__ = "{version}"' in (REPO / folder / "src" / package / "__init__.py").read_text()
 
 
@@ -239,14 +243,16 @@ def test_what_is_installed_fits_together_but_for_what_pytorchyolo_and_nncf_pin()
     printed = run([uv, "pip", "check", "--python", str(REPO / ".venv")]).stderr
     complaints = re.findall(r"The package `([\w-]+)` requires `([\w-]+)", printed)
     allowed = {("pytorchyolo", package) for package in LEFT_OF_PYTORCHYOLO} | {("nncf", "networkx")}
+    allowed |= {(package, "opencv-python") for package in ("trackers", "supervision")}  # the headless one is there
     assert "Checked" in printed and set(complaints) <= allowed
 
 
 def test_the_base_is_light() -> None:
     """What `make setup` installs on a machine without a GPU: no PyTorch, no tools of developers."""
-    heavy = {"torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "pytest", "ruff", "mypy"}
+    heavy = {"ray", "torch", "torchvision", "pytorchyolo", "imgaug", "nncf", "pytest", "ruff", "mypy", "fastapi"}
     assert not heavy & versions("requirements.lock").keys()
     assert not {"torch", "pytest"} & versions("requirements-int8.lock").keys()
+    assert not {"torch", "pytest", "playwright"} & versions("requirements-app.lock").keys()
     assert not {"pytest", "ruff", "mypy", "imgaug"} & versions("requirements-torch.lock").keys()
 
 

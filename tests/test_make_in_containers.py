@@ -138,7 +138,9 @@ def test_only_what_fetches_weights_has_a_network_and_may_write_them() -> None:
         fetches = name.endswith("-weights")
         mounts = [entry for entry in service["volumes"] if entry["target"].endswith("/weights")]
         assert len(mounts) == (name != "motion"), name  # which has no network, and so no weights
-        assert (service["network_mode"] == "bridge") == fetches, name
+        assert (service["network_mode"] == "bridge") == (fetches or name == "app"), name  # a browser calls it
         assert all(fetches == (not mount.get("read_only", False)) for mount in mounts), name
-        assert service.get("profiles", []) == (["weights"] if fetches else [name] if name == "openpose" else [])
+        own = [name] if name in ("openpose", "app") else []
+        assert service.get("profiles", []) == (["weights"] if fetches else own)
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert service["read_only"] and service["cap_drop"] == ["ALL"]

@@ -7,6 +7,7 @@ than the version at hand. Neither is among the developers' packages, so what a c
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -71,3 +72,41 @@ def test_the_job_runs_yolo_first_then_hrn_on_one_claim() -> None:
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert mounts == {"workspace": f"/{stage}/custom", "scratch": "/tmp"} and mounts.keys() == volumes.keys()
         assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_shards_of_a_stage_are_the_indices_of_a_job() -> None:
+    claim, *jobs = documents("deploy/kubernetes-shards.yaml")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert [job["metadata"]["name"] for job in jobs] == ["yolo-shards", "hrn-shards"]
+    assert [job["spec"].get("suspend", False) for job in jobs] == [False, True], "hrn-stage follows all annots"
+    for stage, job in zip(("yolo", "hrn"), jobs, strict=True):
+        spec = job["spec"]
+        assert spec["completionMode"] == "Indexed"
+        (container,) = spec["template"]["spec"]["containers"]
+        (line,) = container["args"]
+        shell = line.replace("exec python -m stage_kit.command.container", "echo")
+        shards = [
+            subprocess.check_output(["sh", "-c", shell], text=True, env={"JOB_COMPLETION_INDEX": str(index)}).split()
+            for index in range(spec["completions"])
+        ]
+        assert [shard[:3] for shard in shards] == [[f"{stage}-stage", "--workspace", "custom"]] * spec["completions"]
+        assert [shard[-1] for shard in shards] == [f"{index}/{len(shards)}" for index in range(1, len(shards) + 1)]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounts == {"workspace": f"/{stage}/custom", "scratch": "/tmp"}
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_the_ray_job_runs_the_version_of_the_lock_on_the_claim_of_the_shards() -> None:
+    (job,) = documents("deploy/kuberay-job.yaml")
+    claim = documents("deploy/kubernetes-shards.yaml")[0]["metadata"]["name"]
+    cluster = job["spec"]["rayClusterSpec"]
+    lock = (REPO / "requirements-cluster.lock").read_text()
+    assert f"ray=={cluster['rayVersion']} " in lock
+    assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = group["template"]["spec"]
+        (volume,), (container,) = pod["volumes"], pod["containers"]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim
+        assert container["volumeMounts"] == [{"name": "workspace", "mountPath": "/workspace"}]
+    words = job["spec"]["entrypoint"].split()
+    assert words[1:5] == ["run", "--workspace", "/workspace", "--address"]

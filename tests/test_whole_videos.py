@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,9 @@ def test_a_video_gives_poses_a_movie_and_a_table(film: Path, whole: dict[str, by
         assert len(list(movie.frames())) == FRAMES
     rows = list(csv.DictReader((film / "output/keypoints.csv").open()))
     assert {int(row["frame"]) for row in rows} == {line.frame for line in lines if line.people}
+    if find_spec("pandas") is None:
+        table = Workspace(film).keypoints()
+        assert rows == [{name: str(value) for name, value in row.items()} for row in table]  # type: ignore[union-attr]
     assert run([str(REPO / ".venv/bin/pose"), "found", str(film)]).stdout.startswith(f"man.mp4: {FRAMES} frames, up to")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 
 from pose_contract.records import Box, ImagePoses, Keypoint, MadeBy, PersonPose
 from pose_contract.storage import write_record
-from pose_contract.tables import CSV_HEADER, KEYPOINT_COLUMNS, csv_rows, keypoint_rows
+from pose_contract.tables import KEYPOINT_COLUMNS
+from pose_contract.video_records import FramePose, FramePoses, VideoPoses
 from pose_contract.workspace import Workspace
 
 SHA = "ab" * 32
@@ -91,12 +91,23 @@ def test_without_pandas_the_table_is_its_rows(results: Workspace, monkeypatch: p
     assert rows[0] == {"image": "b.jpg", "person": 0, "keypoint": "nose", "x": 3.25, "y": 0.0, "score": 1.0} | NO_FRAME
 
 
-def test_the_rows_are_those_of_the_csv(results: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_videos_rows_come_after_the_photos(results: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a damaged record up to where it is damaged; a part that a killed run has left is none."""
     monkeypatch.setattr("pose_contract.workspace.find_spec", lambda _name: None)
-    text = CSV_HEADER + "".join(
-        csv_rows(keypoint_rows(poses, results.image_name(poses.image))) for poses in results.poses()
-    )
-    in_file = list(csv.DictReader(text.splitlines()))
-    assert in_file == [
-        {name: "" if value is None else str(value) for name, value in row.items()} for row in results.keypoints()
-    ]  # type: ignore[union-attr]
+    photos = results.keypoints()
+    header = VideoPoses(
+        image="images/sub/d.mp4", image_sha256=SHA, width=60, height=40, frames=2, duration_seconds=0.1,
+        frames_per_second=20, frames_sha256=SHA, made_by=MADE_BY, skeleton="coco17",
+    )  # fmt: skip
+    person = FramePose(index=1, score=0.5, box=Box(x1=1, y1=2, x2=30, y2=40), keypoints=((1, 2, 0.5),) * 17)
+    lines = [FramePoses(frame=n, t_seconds=n / 20, people=(person,) * n).model_dump_json() for n in range(3)]
+    path = results.path(results.video_poses_file("sub/d.mp4"))
+    path.parent.mkdir(parents=True)
+    text = "\n".join([header.model_dump_json(), *lines[:2], lines[2][:40]])
+    path.write_text(text, encoding="utf-8")
+    path.with_name("e.mp4.jsonl.part").write_text(text, encoding="utf-8")
+    path.with_name("f.mp4.jsonl").write_text("", encoding="utf-8")
+    rows = results.keypoints()
+    assert isinstance(rows, list) and rows[: len(photos)] == photos and len(rows) == len(photos) + 17
+    first = ("sub/d.mp4", 1, "nose", 1, 2, 0.5, 1, 0.05)
+    assert rows[len(photos)] == dict(zip(KEYPOINT_COLUMNS, first, strict=True))

@@ -38,3 +38,9 @@ def test_the_number_is_the_records_whoever_else_is_left_out() -> None:
     beside = paste_poses(GREY, [person(0.05, 0), person(0.9, 1)], "mpii16", DrawStyle())
     other = paste_poses(GREY, [person(0.9, 0)], "mpii16", DrawStyle())
     assert np.array_equal(alone, beside) and not np.array_equal(alone, other)
+
+
+def test_everybody_s_face_is_blurred_also_of_who_is_not_drawn() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    drawn = paste_poses(noise, [person(0.05)], "mpii16", DrawStyle(blur_faces=True))
+    assert (drawn != noise).any() and np.array_equal(paste_poses(noise, [person(0.05)], "mpii16", DrawStyle()), noise)

@@ -25,7 +25,7 @@ def walkers(skeleton: Skeleton):
 
     def people(at: int, t: float) -> list[FramePose]:
         del at
-        return [pose(body + [200 + 150 * t, 400])]
+        return [pose(body + np.array([200 + 150 * t, 400]))]
 
     return people
 
@@ -37,9 +37,7 @@ def test_poses_of_openpose_have_a_motion(workspace: Workspace, skeleton: Skeleto
     assert main(run) == 0 and not (workspace.root / "motion").exists(), "unasked, those of hrn-stage"
     assert main([*run, "--poses", "openpose"]) == 0
     rows = list(csv.DictReader((workspace.root / "motion/a.mp4/speeds.csv").open()))
-    speeds = [
-        float(row["speed_px_per_frame"]) for row in rows if row["point"] == "mid_hip" and row["speed_px_per_frame"]
-    ]
+    speeds = [float(row["speed_px_per_s"]) for row in rows if row["point"] == "mid_hip" and row["speed_px_per_s"]]
     assert np.median(speeds) == pytest.approx(150, rel=0.03)
 
 

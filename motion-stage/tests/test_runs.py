@@ -18,6 +18,7 @@ from people import figure, pose, times, walker, write_video
 from motion_stage import facts
 from motion_stage.cli import main, parser
 from motion_stage.report import MotionReport
+from motion_stage.status import counted
 from motion_stage.track_file import TrackFile
 from pose_contract.records import ImagePoses, MadeBy
 from pose_contract.skeletons import COCO17, MPII16
@@ -360,3 +361,16 @@ def test_a_longer_clip_takes_hardly_more_memory(workspace: Workspace) -> None:
         printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
         peaks.append(int(printed) * 1024)
     assert peaks[1] <= 1.1 * peaks[0] + 1200 * 17 * 21
+
+
+def test_pose_status_counts_motion(workspace: Workspace) -> None:
+    assert counted(workspace) == {}
+    write_video(workspace, "a.mp4", times(30, 1), walker)
+    write_video(workspace, "nobody.mp4", times(30, 1), lambda *_: [])
+    broken = write_video(workspace, "broken.mp4", times(30, 1), walker)
+    broken.write_bytes(broken.read_bytes()[:3000])
+    assert counted(workspace) == {"to do": 3}
+    assert run(workspace) == 3
+    assert counted(workspace) == {"done": 2, "nobody": 1, "failed": 1}
+    write_video(workspace, "a.mp4", times(30, 2), walker)
+    assert counted(workspace) == {"done": 1, "nobody": 1, "failed": 1, "to do": 1}

@@ -42,7 +42,7 @@ def tiny_weights(path: Path, seed: int = 0) -> dict[str, list[np.ndarray]]:
 
 @pytest.mark.parametrize("norm", ["openpose", "seed"])
 def test_a_small_network_computes_what_numpy_does(tmp_path: Path, norm: str) -> None:
-    """Acceptance 7: order of colours, values, channels. Acceptance 3: the lecture's input of 551 x 368 gives 69 x 46."""
+    """Acceptance 7: order of colours, values, channels. Acceptance 3: an input of 551 x 368 gives maps of 69 x 46."""
     path = tmp_path / "tiny.caffemodel"
     weights = tiny_weights(path)
     assert path.stat().st_size < 1100
@@ -91,6 +91,20 @@ def test_the_generated_graphs_are_the_published_networks(name: str, convolutions
     assert graph.channels[OUTPUT] == CAFFE[name].layout.heatmaps + CAFFE[name].layout.fields
     assert sum(math.prod(shape) for shapes in graph.parameters.values() for shape in shapes) == parameters
     assert size is None or 0 < size - 4 * parameters < 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("coco", ["Mconv7_stage6_L2", "Mconv7_stage6_L1"]),
+        ("mpi-fast", ["Mconv7_stage4_L2", "Mconv7_stage4_L1"]),
+        ("body25", ["Mconv7_stage1_L1", "Mconv7_stage3_L2"]),
+    ],
+)
+def test_heatmaps_come_before_fields(name: str, ends: list[str]) -> None:
+    graph, layout = CAFFE[name].graph(), CAFFE[name].layout
+    assert re.findall(r'bottom: "(\w+)"', graph.text[-1]) == ends
+    assert [graph.channels[end] for end in ends] == [layout.heatmaps, layout.fields]
 
 
 @pytest.mark.parametrize("name", ["mpi-fast", "body25"])
@@ -155,7 +169,7 @@ def test_files_that_are_no_weights_of_the_network_are_refused(tmp_path: Path, ho
 
 def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.caffemodel", tmp_path):
-        with pytest.raises(WeightsError, match="no such weights file|cannot be read"):
+        with pytest.raises(WeightsError, match=r"no such weights file|cannot be read"):
             read_sizes(path)
 
 

@@ -151,3 +151,13 @@ def test_one_person_by_the_highest_place_of_each_map() -> None:
     xy, scores = decode_single(faint, RULES)
     assert xy.shape == (1, 15, 2) and scores[0, 4] == 0 and (np.delete(scores[0], 4) > 0.8).all()
     assert np.abs(np.delete(in_pixels(xy[0]) - big, 4, axis=0)).max() < 1
+
+
+def test_sheets_of_nothing_but_noise_cost_bounded_work() -> None:
+    from openpose_stage.estimate import Reading
+    from openpose_stage.explain import MOST_ROWS, links_table
+
+    rng = np.random.default_rng(0)
+    maps = Maps(rng.random((18, 60, 60), np.float32), rng.normal(0, 1, (38, 60, 60)).astype(np.float32))
+    reading = Reading(COCO, STRIDE, replace(RULES, points=PointRules(upsample=1)))
+    assert links_table(decode(maps, COCO, reading.rules), reading).count("\n") == MOST_ROWS + 1

@@ -121,7 +121,7 @@ def small_ir(path: Path, channels: tuple[int, ...], open_sides: bool = False, st
     picture = ops.parameter([1, 3, *sides], np.float32, name="data")
     outputs = []
     for number in channels:
-        kernel = np.full((number, 3, stride, stride), 1e-5, np.float32)
+        kernel = np.full((number, 3, stride, stride), 1e-7, np.float32)
         outputs.append(ops.convolution(picture, kernel, [stride] * 2, [0, 0], [0, 0], [1, 1]))
     openvino.save_model(openvino.Model(outputs, [picture], "small"), path, compress_to_fp16=False)
     return path

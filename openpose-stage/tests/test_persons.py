@@ -124,3 +124,11 @@ def test_every_layout_fits_its_skeleton_and_uses_every_field_once(name: str) -> 
         sides = {names[end].split("_")[0] for end in (link.a, link.b)} & {"left", "right"}
         assert len(sides) <= 1
     assert {"coco": (19, 38), "mpi": (16, 28), "body25": (26, 52)}[name] == (layout.heatmaps, layout.fields)
+
+
+def test_two_halves_that_both_have_a_part_are_not_joined() -> None:
+    """A link of one's shoulder to the elbow of another, who has a shoulder too."""
+    parts = [1, 2, 1, 2, 3]
+    links: list[Joined] = [((1, 2), 0, 1, 1.0), ((1, 2), 2, 3, 1.0), ((2, 3), 3, 4, 1.0), ((2, 3), 1, 4, 0.9)]
+    found = shown(persons_of(parts, links))
+    assert [who for who, _ in found] == [{1: 0, 2: 1}, {1: 2, 2: 3, 3: 4}]

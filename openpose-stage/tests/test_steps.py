@@ -49,7 +49,7 @@ def test_people_stand_where_they_are_from_left_to_right(filled: Workspace) -> No
         assert [point.name for point in person.keypoints] == list(COCO18.keypoints)
         found = np.array([(point.x, point.y) for point in person.keypoints])
         assert np.abs(found - expected(square)).max() < 4
-        x1, y1, x2, y2 = person.box.xyxy
+        x1, _, _, y2 = person.box.xyxy
         assert x1 == pytest.approx(found[:, 0].min(), abs=0.01) and y2 == pytest.approx(found[:, 1].max() + 1, abs=0.01)
         assert person.score == pytest.approx(np.mean([point.score for point in person.keypoints]), abs=1e-3)
     upright = poses_of(filled, "é/b c.png.jpg").people
@@ -233,6 +233,16 @@ def test_explain_draws_every_step_and_a_rerun_needs_nothing(workspace: Workspace
     assert run(workspace, SquareNetwork(), explain=True).counts.skipped == 1
     (folder / "4-fields.jpg").unlink()
     assert run(workspace, explain=True).counts.processed == 1
+
+
+def test_one_person_of_mpi_with_the_pictures_of_all_its_maps(workspace: Workspace) -> None:
+    """Acceptance 9: 15 parts, the highest places, a sheet of 15 maps (4 x 4 cells)."""
+    write_photo(workspace, "a.jpg", [(240, 150, 40), (60, 160, 20)])
+    run(workspace, SquareNetwork(LAYOUTS["mpi"]), DecodeOptions(single=True), explain=True)
+    poses = poses_of(workspace, "a.jpg")
+    assert poses.skeleton == "mpi15" and len(poses.people) == 1 and len(poses.people[0].keypoints) == 15
+    width, height = Image.open(workspace.root / "openpose/maps/a/1-confidence.jpg").size
+    assert width == 4 * 420 and height == 4 * (round(420 * 300 / 480) + 24)
 
 
 @pytest.mark.parametrize("after", [False, True])

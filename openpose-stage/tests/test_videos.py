@@ -75,6 +75,13 @@ def test_table_movie_and_rerun(film: Workspace) -> None:
     assert run(film, decode=DecodeOptions(upsample=1)).counts.processed == 1
 
 
+def test_without_the_movie_there_is_the_record_alone(film: Workspace) -> None:
+    run(film, movies=False)
+    assert record_of(film).header.frames == FRAMES and not list((film.root / "openpose/final").rglob("*"))
+    network = SquareNetwork()
+    assert run(film, network).counts.redrawn == 1 and network.asked == []
+
+
 def test_a_video_that_is_gone_takes_its_outputs_along(film: Workspace) -> None:
     run(film)
     write_video(film, "b.mp4", [squares(0)])

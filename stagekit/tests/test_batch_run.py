@@ -20,6 +20,7 @@ from pose_contract.workspace import Workspace
 from stage_kit.runs.batch_run import BatchRun, RunFacts
 from stage_kit.runs.lock import locked
 from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.shards import Shard
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from stage_kit.testing import dies_at_write, workspace_bytes
 
@@ -94,8 +95,8 @@ class DoublingSteps:
         return [("table.csv", ImageError("cannot be", "rename one"))] if self.broken == "table" else []
 
 
-def run_of(steps: DoublingSteps, shard: str = "") -> BatchRun[Numbers, float]:
-    facts = RunFacts(FIRST, steps.workspace, {"option": 1}, "model", "fake", "a test", workers=2, quiet=True)
+def run_of(steps: DoublingSteps, shard: str = "", part: Shard | None = None) -> BatchRun[Numbers, float]:
+    facts = RunFacts(FIRST, steps.workspace, {"option": 1}, "model", "fake", "a test", 2, quiet=True, shard=part)
     return BatchRun(facts, steps, SeenFiles(steps.workspace, shard))
 
 
@@ -141,7 +142,7 @@ def test_a_batch_has_rows_of_one_shape(workspace: Workspace, fixed: bool, sizes:
 
 
 def test_large_pictures_do_not_wait_for_each_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stage_kit.runs.batch_run.PIXELS_AT_ONCE", 100)
+    monkeypatch.setattr("stage_kit.runs.batch_flow.PIXELS_AT_ONCE", 100)
     steps = DoublingSteps(workspace, names=("a1", "b1", "c1"), at_once=(3, 3), pixels=100)
     run_of(steps).whole()
     assert steps.batches == [1, 1, 1]

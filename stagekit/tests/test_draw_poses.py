@@ -202,3 +202,9 @@ def test_positions_are_kept_to_a_fraction_of_a_pixel():
         weight[x] = (np.arange(300) * np.abs(yellow)).sum() / np.abs(yellow).sum()
     assert weight[150.0] == pytest.approx(150.0, abs=0.1)
     assert weight[150.5] == pytest.approx(150.5, abs=0.2)
+
+
+def test_a_pose_may_have_a_colour_of_its_own():
+    drawn = draw_poses(GREY, [dataclasses.replace(standing(), color=(10, 250, 10))], MPII16, DrawStyle())
+    assert (drawn == (10, 250, 10)).all(axis=-1).any()
+    assert not any((drawn == color).all(axis=-1).any() for color in SIDE_COLORS.values())

@@ -32,6 +32,8 @@ def test_the_common_parent_is_the_workspace(
     assert workspace_of_folders(folders, NAMES, UsageError) == expected
 
 
+from stage_kit.runs.shards import Shard
+
 HERE = Workspace(Path())
 
 
@@ -50,9 +52,9 @@ def test_the_flags_of_every_run_are_its_options() -> None:
     parser = FlagParser("serve-stage", "Tests.")
     add_run_flags(parser)
     assert RunOptions(HERE, **run_flags(parser.parse_args([]))) == RunOptions(HERE)
-    args = parser.parse_args(["--overwrite", "--keep_going", "--quiet", "--verbose"])
+    args = parser.parse_args(["--overwrite", "--keep_going", "--quiet", "--verbose", "--shard", "2/3"])
     assert RunOptions(HERE, **run_flags(args, "size 3")) == RunOptions(
-        HERE, overwrite=True, keep_going=True, quiet=True, verbose=True, differing="size 3"
+        HERE, overwrite=True, keep_going=True, quiet=True, verbose=True, differing="size 3", shard=Shard(2, 3)
     )
     with pytest.raises(AttributeError):
         run_flags(argparse.Namespace())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_stage import only_stages_of, write_stage
 
-from stage_kit.command.pose import COMMANDS, STORIES, main
+from stage_kit.command.pose import COMMANDS, OF_THE_APP, STORIES, main
 from stage_kit.stages import installed_stages
 
 
@@ -173,7 +173,7 @@ def test_an_image_with_one_stage_alone_has_its_status_and_weights(
 
 
 def test_every_command_has_a_line_and_a_story(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(COMMANDS) == list(STORIES)
+    assert list(COMMANDS) == [*STORIES, *OF_THE_APP]
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0

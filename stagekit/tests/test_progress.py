@@ -9,7 +9,6 @@ import pytest
 
 from pose_contract.names import printable
 from pose_contract.records import Counts, Failure, RunReport
-from pose_contract.workspace import Workspace
 from stage_kit.command import progress as progress_module
 from stage_kit.command.flags import FlagParser
 from stage_kit.command.progress import Progress
@@ -59,7 +58,7 @@ def test_ten_failures_are_shown_and_the_rest_counted(
         engine="torch", device="cpu", model="yolov3", counts=Counts(images=failed, failed=failed),
         failures=tuple(Failure(file=f"images/{n}.jpg", reason="is empty", remedy="copy it") for n in range(failed)),
     )  # fmt: skip
-    print_summary(report, Workspace(Path("w")), quiet=True)
+    print_summary(report, Path("w/reports/yolo-stage.json"), quiet=True)
     printed = capsys.readouterr().err
     assert printed.count("failed: images/") == min(failed, SHOWN_FAILURES)
     assert ("and 2 more: see w/reports/yolo-stage.json" in printed) == rest
@@ -71,7 +70,7 @@ def test_failures_that_were_told_are_not_told_again(capsys: pytest.CaptureFixtur
         engine="torch", device="cpu", model="yolov3", counts=Counts(images=1, failed=1),
         failures=(Failure(file="images/a.jpg", reason="is empty", remedy="copy it"),),
     )  # fmt: skip
-    print_summary(report, Workspace(Path("w")), quiet=False)
+    print_summary(report, Path("w/reports/yolo-stage.json"), quiet=False)
     printed = capsys.readouterr().err
     assert "is empty" not in printed and "w/reports/yolo-stage.json" in printed
 

@@ -9,7 +9,7 @@ import pytest
 
 from pose_contract.errors import ConfigError, UsageError
 from stage_kit.command.flags import FlagParser
-from stage_kit.command.settings import with_settings
+from stage_kit.command.settings import read_settings, with_settings
 
 
 def parser() -> FlagParser:
@@ -146,3 +146,14 @@ def test_a_pipe_is_no_pose_toml(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pose.toml")
     with pytest.raises(ConfigError, match="a pipe or a device, not a file"):
         with_settings(parser(), [], tmp_path)
+
+
+def test_of_a_shared_section_other_keys_are_another_stage_s(tmp_path: Path) -> None:
+    (tmp_path / "pose.toml").write_text("[draw]\nblur_faces = true\nline = false\n")
+    taking = FlagParser("b", "B.")
+    taking.add_settings_group("draw", "drawing", shared=True).add_argument("--blur_faces", type=int, choices=(0, 1))
+    assert read_settings(tmp_path / "pose.toml", taking) == {"blur_faces": ("draw", 1)}
+    strict = FlagParser("a", "A.")
+    strict.add_settings_group("draw", "drawing").add_argument("--blur_faces", type=int, choices=(0, 1))
+    with pytest.raises(ConfigError, match="unknown key line"):
+        read_settings(tmp_path / "pose.toml", strict)

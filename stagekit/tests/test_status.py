@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,21 @@ def test_the_schemas_in_docs_are_those_of_the_records(tmp_path: Path) -> None:
     assert main(["schema", str(tmp_path)]) == 0
     for path in sorted(tmp_path.iterdir()):
         assert json.loads(path.read_text()) == json.loads((docs / path.name).read_text()), "run `make schema`"
+
+
+@pytest.mark.parametrize("found", [{}, {"done": 2, "to do": 1}])
+def test_a_stage_may_count_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, int]) -> None:
+    (tmp_path / "third_stage").mkdir()
+    source = f"from collections import Counter\ndef counted(workspace): return Counter({found!r})\n"
+    (tmp_path / "third_stage/numbers.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "third_stage", raising=False)
+    monkeypatch.delitem(sys.modules, "third_stage.numbers", raising=False)
+    third = FIRST.model_copy(
+        update={"name": "third-stage", "package": "third_stage", "status": None, "counts": "numbers"}
+    )
+    monkeypatch.setattr("stage_kit.command.status.installed_stages", lambda: (third,))
+    assert workspace_status(Workspace(tmp_path)) == ({"third-stage": found} if found else {})
 
 
 def test_a_stage_without_pictures_of_its_own_has_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,11 @@ HOSTS = {
     "drive.usercontent.google.com",
     "download.pytorch.org",
     "storage.openvinotoolkit.org",
+    "media.githubusercontent.com",
+    "www.uio.no",
 }
+WITHOUT_A_HASH = {UNVERIFIABLE, "pose_iter_160000.caffemodel"}
+FOR_RESEARCH = "OpenPose's: academic or non-profit research only"
 
 by_entry = pytest.mark.parametrize("entry", published_weights(), ids=lambda entry: entry.name)
 
@@ -71,6 +75,11 @@ def test_the_files_and_their_sizes_are_the_published_ones() -> None:
         "pose_hrnet_w32_256x256.pth": None,
         "pose_hrnet_w32_256x192.pth": 114721619,
         "pose_hrnet_w48_384x288.pth": 255061287,
+        "human-pose-estimation-0001.xml": 426156,
+        "human-pose-estimation-0001.bin": 4170034,
+        "pose_iter_440000.caffemodel": 209274056,
+        "pose_iter_160000.caffemodel": None,
+        "pose_iter_584000.caffemodel": 104715850,
     }
 
 
@@ -110,13 +119,15 @@ def test_hashes_are_whole_or_the_prefix_in_the_name(entry: PublishedWeights) -> 
     elif entry.sha384 is not None:
         assert re.fullmatch("[0-9a-f]{96}", entry.sha384) and entry.size_bytes is not None
     else:
-        assert entry.name == UNVERIFIABLE
+        assert entry.name in WITHOUT_A_HASH
 
 
 @by_entry
 def test_licence_and_stage_are_given(entry: PublishedWeights) -> None:
-    assert entry.licence in {"public domain", "Apache-2.0", "MIT", "BSD-3-Clause"}
-    assert entry.stage == ("hrn-stage" if "hrnet" in entry.name else "yolo-stage")
+    caffe = entry.name.endswith(".caffemodel")
+    assert entry.licence in ({FOR_RESEARCH} if caffe else {"public domain", "Apache-2.0", "MIT", "BSD-3-Clause"})
+    openpose = caffe or entry.name.startswith("human-pose-estimation")
+    assert entry.stage == ("openpose-stage" if openpose else "hrn-stage" if "hrnet" in entry.name else "yolo-stage")
 
 
 def test_records_are_frozen_and_refuse_unknown_keys() -> None:

@@ -1,16 +1,16 @@
-"""The table of keypoints, rebuilt from the records (pure; yields text to be written)."""
+"""The table of keypoints, row by row."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from pose_contract.records import ImagePoses
-from pose_contract.video_records import FramePoses
+from pose_contract.skeletons import skeleton_named
+from pose_contract.video_records import FramePoses, VideoPoses
 
-PLAIN_START, PLAIN_TEXT = re.compile(r"[\w.(\[#]"), re.compile(r"[\w ./()\[\]#+=@-]*")
+KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score", "frame", "t_seconds")
 
 
 def keypoint_rows(poses: ImagePoses, name: str) -> Iterator[tuple[object, ...]]:
@@ -27,22 +27,10 @@ def frame_rows(line: FramePoses, name: str, keypoints: Sequence[str]) -> Iterato
             yield name, person.index, keypoint, x, y, score, line.frame, line.t_seconds
 
 
-def csv_rows(found: Iterable[tuple[object, ...]]) -> str:
-    """Rows as lines of keypoints.csv, safe to open in a spreadsheet.
-
-    A name that begins as a formula does is written as the same path with `./` before it: `./=1.jpg`. Texts are in
-    quotes where one of them holds more than usual letters, so that another separator, or a CR, cannot end a cell.
-    """
-    rows = [[_cell(value) for value in row] for row in found]
-    plain = all(PLAIN_TEXT.fullmatch(value) for row in rows for value in row if isinstance(value, str))
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC).writerows(rows)
-    return lines.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"./{value}" if isinstance(value, str) and not PLAIN_START.match(value) else value
-
-
-KEYPOINT_COLUMNS = ("image", "person", "keypoint", "x", "y", "score", "frame", "t_seconds")
-CSV_HEADER = ",".join(KEYPOINT_COLUMNS) + "\n"
+def video_rows(path: Path, name_of: Callable[[str], str]) -> Iterator[tuple[object, ...]]:
+    """A video's rows, frame by frame, from its record; those before the first line that is damaged."""
+    with contextlib.suppress(ValueError, LookupError, StopIteration), path.open("rb") as lines:
+        header = VideoPoses.model_validate_json(next(lines))
+        for line in lines:
+            names = skeleton_named(header.skeleton).keypoints
+            yield from frame_rows(FramePoses.model_validate_json(line), name_of(header.image), names)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pose_contract.names import stem_of
 from pose_contract.records import ImagePoses
 from pose_contract.storage import read_poses, record_paths
-from pose_contract.tables import KEYPOINT_COLUMNS, keypoint_rows
+from pose_contract.tables import KEYPOINT_COLUMNS, keypoint_rows, video_rows
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -50,6 +50,8 @@ class Workspace:
     def keypoints(self) -> DataFrame | list[dict[str, object]]:
         """All keypoints as one table, with the columns of keypoints.csv: pandas' if it is installed, else its rows."""
         rows = [row for poses in self.poses() for row in keypoint_rows(poses, self.image_name(poses.image))]
+        for video in sorted((self.path(self.output) / "poses").rglob("*.jsonl")):
+            rows += video_rows(video, self.image_name)
         if find_spec("pandas") is None:
             return [dict(zip(KEYPOINT_COLUMNS, row, strict=True)) for row in rows]
         from pandas import DataFrame

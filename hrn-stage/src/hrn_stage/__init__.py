@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING
 from stage_kit.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hrn_stage.api import LoadedEstimator, Poses, draw_poses, load_estimator
     from stage_kit.pictures.draw_style import DrawStyle
+    from stage_kit.runs.stage_run import StageRun
     from stage_kit.stages import StageFacts
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "draw_poses",
     "facts",
     "load_estimator",
+    "open_run",
 ]
 
 __version__ = "0.1.0"
@@ -42,6 +46,13 @@ def facts() -> StageFacts:
     from stage_kit.stages import stage_facts
 
     return stage_facts("hrn_stage")
+
+
+def open_run(words: Sequence[str]) -> StageRun:
+    """A run as the words of hrn-stage's command ask for it, for a program that gives it shards."""
+    from hrn_stage import cli
+
+    return cli.open_run(words)
 
 
 __getattr__, __dir__ = lazy_exports(__name__, f"{__name__}.api", __all__)

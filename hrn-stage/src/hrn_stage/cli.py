@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
-from stage_kit.command.stage_main import stage_main
+from stage_kit.command.stage_main import parsed, stage_main
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
 
 if TYPE_CHECKING:
     from hrn_stage.config import HrnConfig
+    from hrn_stage.model_files import EstimatorPlan
+    from hrn_stage.options import EstimateOptions
     from pose_contract.workspace import Workspace
     from stage_kit.command.settings import Given
+    from stage_kit.runs.stage_run import StageRun
 
 NO_MEANING = ("modelDir", "logDir", "dataDir", "prevModelDir")
 SIZES = ("circle_radius", "circle_thickness", "label_font_scale", "label_thickness", "line_thickness")
@@ -38,12 +41,25 @@ def _train_or_evaluate(command: str, words: Sequence[str]) -> int:
     return train_or_evaluate(command, words)
 
 
+def open_run(words: Sequence[str]) -> StageRun:
+    """See `stage_kit.runs.stage_run`."""
+    from hrn_stage.steps import estimation_run
+
+    return estimation_run(*_asked(parsed(parser(), words), words))
+
+
 def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
+    from hrn_stage.steps import estimate_poses
+    from stage_kit.command.summary import conclude
+
+    options, plan = _asked(args, words)
+    return conclude(estimate_poses(options, plan), options.workspace, options)
+
+
+def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[EstimateOptions, EstimatorPlan]:
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.options import EstimateOptions
-    from hrn_stage.steps import estimate_poses
     from stage_kit.command.run_options import run_flags
-    from stage_kit.command.summary import conclude
 
     given, config, cfg, workspace = _where(args, words)
     args = given.args
@@ -63,7 +79,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             max_file_mb=args.max_file_mb,
             **run_flags(args, differing),
         )
-    return conclude(estimate_poses(options, plan), workspace, options)
+    return options, plan
 
 
 def _where(args: argparse.Namespace, words: Sequence[str]) -> tuple[Given, HrnConfig, Path, Workspace]:

@@ -36,7 +36,7 @@ def cleaned(track: Track, settings: MotionSettings, in_place: bool = False) -> T
         (track.keypoints_xy, track.states) if in_place else (track.keypoints_xy.copy(), track.states.copy())
     )
     for joint in range(points.shape[1]):
-        path, state = points[:, joint].copy(), states[:, joint]
+        path, state = points[:, joint].astype(np.float64), states[:, joint]
         path[state != State.MEASURED] = np.nan
         if settings.despike != "none":
             wrong = OUTLIERS[settings.despike](path)
@@ -66,7 +66,7 @@ def smoothed(track: Track, settings: MotionSettings, in_place: bool = False) -> 
     smooth, least = _smoother(track, settings, dt)
     short = 0
     for joint in range(points.shape[1]):
-        path = points[:, joint]
+        path = points[:, joint].astype(np.float64)
         for segment in segments(present(path), track.t_seconds, settings.longest_gap):
             if segment.stop - segment.start < least:
                 short += 1

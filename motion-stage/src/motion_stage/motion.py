@@ -45,7 +45,7 @@ class Motion:
     """
 
     track: Track
-    paths: Mapping[str, Floats]
+    paths: Mapping[str, NDArray[np.floating]]
     jitter: Mapping[str, float]
     hand: tuple[str, ...]
     swaps: tuple[Swap, ...]
@@ -70,7 +70,11 @@ class Motion:
         if not self.dt > 0:
             return np.full((len(track.frames), 2), np.nan)
         return velocities(
-            track.t_seconds, self.paths[point], self.samples(window), POLYNOMIAL, self.settings.longest_gap
+            track.t_seconds,
+            self.paths[point].astype(np.float64),
+            self.samples(window),
+            POLYNOMIAL,
+            self.settings.longest_gap,
         )
 
     def state_of(self, point: str) -> NDArray[np.uint8]:
@@ -116,7 +120,8 @@ def motion_of(track: Track, settings: MotionSettings, scale: Scale | None, point
     wanted = {name: parts for name, parts in wanted.items() if set(parts) <= set(track.skeleton.keypoints)}
     jitter = {name: jitter_px(track.mean_of(parts)) for name, parts in wanted.items()}
     clean = cleaned(track, settings, in_place=True)
-    paths = {name: clean.mean_of(parts) for name, parts in wanted.items()}
+    kind = clean.keypoints_xy.dtype
+    paths = {name: clean.mean_of(parts).astype(kind, copy=False) for name, parts in wanted.items()}
     smooth, short = smoothed(clean, settings, in_place=True)
     return Motion(
         track=smooth,

@@ -48,7 +48,8 @@ class Track:
         id: of the person, from 1 on; never used twice in a video.
         frames: [T] int64, frame numbers of the video, rising.
         t_seconds: [T] float64, time from the video's first frame, rising; may be uneven.
-        keypoints_xy: [T, J, 2] float64, pixels of the upright frame, x right, y down; NaN where missing.
+        keypoints_xy: [T, J, 2] pixels of the upright frame, x right, y down; NaN where missing. float32 where many are
+            held: that is exact to a record's three decimals up to 8,192 px. What computes takes float64 of it.
         scores: [T, J] float32, as the network gave them, never smoothed; 0 where missing.
         states: [T, J] uint8, see `State`.
         skeleton: names the J keypoints.
@@ -58,7 +59,7 @@ class Track:
     id: int
     frames: NDArray[np.int64]
     t_seconds: Floats
-    keypoints_xy: Floats
+    keypoints_xy: NDArray[np.floating]
     scores: NDArray[np.float32]
     states: States
     skeleton: Skeleton
@@ -66,7 +67,8 @@ class Track:
 
     def point(self, name: str) -> Floats:
         """[T, 2]: one keypoint's path. Raises ValueError where the skeleton has none of that name."""
-        return self.keypoints_xy[:, self.skeleton.keypoints.index(name)]
+        path: Floats = self.keypoints_xy[:, self.skeleton.keypoints.index(name)].astype(np.float64)
+        return path
 
     def state_of(self, name: str) -> States:
         """[T]: one keypoint's states. Raises ValueError where the skeleton has none of that name."""
@@ -85,7 +87,7 @@ class Track:
         arrays = ("frames", "t_seconds", "keypoints_xy", "scores", "states")
         return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 
-    def with_points(self, keypoints_xy: Floats, states: States) -> Track:
+    def with_points(self, keypoints_xy: NDArray[np.floating], states: States) -> Track:
         """The same person with other places: after a filter."""
         return replace(self, keypoints_xy=keypoints_xy, states=states)
 

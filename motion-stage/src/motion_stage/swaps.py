@@ -36,7 +36,9 @@ class Swap:
     last: int | None
 
 
-def find_swaps(t_seconds: Floats, keypoints_xy: Floats, skeleton: Skeleton, torso_px: float) -> tuple[Swap, ...]:
+def find_swaps(
+    t_seconds: Floats, keypoints_xy: NDArray[np.floating], skeleton: Skeleton, torso_px: float
+) -> tuple[Swap, ...]:
     """The swaps in one person's track, by limb and row.
 
     Two neighbouring samples count where exchanging left and right brings them closer by more than half, and both sides
@@ -54,7 +56,7 @@ def find_swaps(t_seconds: Floats, keypoints_xy: Floats, skeleton: Skeleton, tors
         if f"left_{limb}" not in skeleton.keypoints:
             continue
         sides = [skeleton.keypoints.index(f"{side}_{limb}") for side in ("left", "right")]
-        found += _of_limb(limb, t_seconds, keypoints_xy[:, sides], least)
+        found += _of_limb(limb, t_seconds, keypoints_xy[:, sides].astype(np.float64), least)
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from motion_stage.anchors import SeenBy
+from motion_stage.bytetrack import ByteTracker
 from motion_stage.choosing import chosen_ids
 from motion_stage.sequence import State, Track
 from motion_stage.settings import OF_TRACKING, MotionSettings
@@ -23,7 +24,7 @@ from pose_contract.storage import record_bytes
 
 FILE = "tracks.json"
 UNSEALED = "0" * 64
-BYTES_AT_ONCE = 100_000_000  # of people's arrays; an hour of one person at 60 frames a second is 80 MB
+BYTES_AT_ONCE = 50_000_000  # of people's arrays; an hour of one person at 60 frames a second is 51 MB
 
 
 class TrackEntry(Record):
@@ -85,7 +86,8 @@ def tracking_options(settings: MotionSettings) -> dict[str, JsonValue]:
 
 def follow(source: Source, facts: SourceFacts, settings: MotionSettings) -> TrackFile:
     """Follows everybody through the frames, of which one is held at a time. Raises ImageError where a frame is none."""
-    tracker = Tracker(settings.rules, facts.usual_dt / settings.slowmo, facts.frames)
+    kind = ByteTracker if settings.rules.mode == "bytetrack" else Tracker
+    tracker = kind(settings.rules, facts.usual_dt / settings.slowmo, facts.frames)
     seen_by = SeenBy(facts.skeleton, settings.min_score)
     count, last = 0, 0.0
     for frame in source.frames():
@@ -144,7 +146,7 @@ def loaded(
 
 
 def _row_bytes(joints: int) -> int:
-    return 16 + joints * (16 + 4 + 1)
+    return 16 + joints * (8 + 4 + 1)
 
 
 class _Filling:
@@ -154,7 +156,7 @@ class _Filling:
         self.entry = entry
         self._frames = np.zeros(entry.rows, dtype=np.int64)
         self._times = np.zeros(entry.rows)
-        self._points = np.full((entry.rows, joints, 2), np.nan)
+        self._points = np.full((entry.rows, joints, 2), np.nan, dtype=np.float32)
         self._scores = np.zeros((entry.rows, joints), dtype=np.float32)
         self._repeated = np.zeros(entry.rows, dtype=bool)
         self._row = 0

@@ -33,6 +33,7 @@ from stage_kit.pictures.images import encode_jpeg
 
 CELL, WHOLE = 420, 1400  # pixels: the width of a sheet's cell, and of a sheet that is one picture
 _GREY = (150, 150, 150)
+MOST_DRAWN, MOST_ROWS = 150, 20_000  # candidates of a link that are drawn, and in the table; the best ones
 
 
 def explained(picture: Picture, fit: Fit, maps: Maps, reading: Reading) -> dict[str, bytes]:
@@ -98,14 +99,15 @@ def fields_sheet(cell: Cell, maps: Maps, reading: Reading) -> Picture:
 
 
 def links_sheet(cell: Cell, decoded: Decoded, reading: Reading) -> Picture:
-    """Every candidate of every link: its samples from red to green, and a line in green where it is a link."""
+    """The candidates of every link: their samples from red to green, and a line in green where one is a link."""
     cells, captions, found = [], [], decoded.candidates
     places = cell.places(decoded.points.xy)
     for number in range(len(reading.layout.links)):
         drawn = np.asarray(0.5 * cell.picture + 64, np.uint8)
         rows = np.flatnonzero(found.link == number)
         linked = found.verdict[rows] == Verdict.LINKED
-        for row in (*rows[~linked], *rows[linked]):
+        order = np.lexsort((found.mean[rows], linked))[-MOST_DRAWN:]
+        for row in rows[order]:
             is_link = found.verdict[row] == Verdict.LINKED
             ends = places[[found.a[row], found.b[row]]]
             add_line(drawn, ends, (20, 160, 40) if is_link else _GREY, 3 if is_link else 1)
@@ -125,7 +127,8 @@ def links_table(decoded: Decoded, reading: Reading) -> str:
     writer = csv.writer(lines, lineterminator="\n")
     samples = [f"sample_{number}" for number in range(found.samples.shape[1])]
     writer.writerow(["link", "name", "a", "b", *samples, "mean", "good", "verdict"])
-    for row in range(len(found)):
+    best = np.lexsort((-found.mean, found.verdict != Verdict.LINKED))[:MOST_ROWS]
+    for row in np.sort(best):
         number = int(found.link[row])
         values = [f"{value:.4f}" for value in (*found.samples[row], found.mean[row])]
         told = [found.good[row], IN_WORDS[Verdict(int(found.verdict[row]))]]

@@ -50,7 +50,7 @@ class VideoPosing:
         return PreparedFrame(frame, network_input[None], fit)
 
     def lines(
-        self, answered: Iterator[tuple[PreparedFrame, Sequence[Maps]]]
+        self, answered: Iterator[tuple[PreparedFrame, Sequence[Maps]]], _before: FramePoses | None
     ) -> Iterator[tuple[VideoFrame, FramePoses]]:
         """The people of each frame."""
         for prepared, answers in answered:
@@ -97,7 +97,7 @@ def examined_video(
         record=workspace.video_poses_file(name),
         kind=VideoPoses,
         made_by=made_by,
-        movie=workspace.movie_file(workspace.final, name),
+        movie=workspace.movie_file(workspace.final, name) if options.movies else "",
         drawn=(facts().drawing, options.style),
         overwrite=options.overwrite,
     )

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 from stage_kit.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stage_kit.runs.stage_run import StageRun
     from stage_kit.stages import StageFacts
     from yolo_stage.api import LoadedDetector, People, draw_boxes, load_detector
 
-__all__ = ["STAGE", "LoadedDetector", "People", "__version__", "draw_boxes", "facts", "load_detector"]
+__all__ = ["STAGE", "LoadedDetector", "People", "__version__", "draw_boxes", "facts", "load_detector", "open_run"]
 
 __version__ = "0.1.0"
 STAGE = "yolo-stage"
@@ -31,6 +34,13 @@ def facts() -> StageFacts:
     from stage_kit.stages import stage_facts
 
     return stage_facts("yolo_stage")
+
+
+def open_run(words: Sequence[str]) -> StageRun:
+    """A run as the words of yolo-stage's command ask for it, for a program that gives it shards."""
+    from yolo_stage import cli
+
+    return cli.open_run(words)
 
 
 __getattr__, __dir__ = lazy_exports(__name__, f"{__name__}.api", __all__)

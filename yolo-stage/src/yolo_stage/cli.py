@@ -6,12 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
-from stage_kit.command.stage_main import stage_main
+from stage_kit.command.stage_main import parsed, stage_main
 from yolo_stage import STAGE, __version__
+
+if TYPE_CHECKING:
+    from stage_kit.runs.stage_run import StageRun
+    from yolo_stage.detector_plan import DetectorPlan
+    from yolo_stage.options import DetectOptions
 
 COMMANDS = {
     "train": "train a detector on your own boxes (with yolo-torch: make setup TORCH=1)",
@@ -45,13 +51,26 @@ def _train(argv: Sequence[str]) -> int:
     return code
 
 
+def open_run(words: Sequence[str]) -> StageRun:
+    """See `stage_kit.runs.stage_run`."""
+    from yolo_stage.steps import detection_run
+
+    return detection_run(*_asked(parsed(parser(), words), words))
+
+
 def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
+    from stage_kit.command.summary import conclude
+    from yolo_stage.steps import detect_people
+
+    options, plan = _asked(args, words)
+    return conclude(detect_people(options, plan), options.workspace, options)
+
+
+def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[DetectOptions, DetectorPlan]:
     from stage_kit.command.run_options import run_flags
     from stage_kit.command.settings import with_settings
-    from stage_kit.command.summary import conclude
     from yolo_stage.model_files import plan_detector
     from yolo_stage.options import FOLDER_FLAGS, DetectOptions, ModelOptions, workspace_from_folders
-    from yolo_stage.steps import detect_people
 
     folders = {field: getattr(args, flag.removeprefix("--")) for field, flag in FOLDER_FLAGS.items()}
     workspace = workspace_from_folders(args.workspace, folders)
@@ -76,8 +95,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
-        plan = plan_detector(model)
-    return conclude(detect_people(options, plan), workspace, options)
+        return options, plan_detector(model)
 
 
 def parser() -> FlagParser:

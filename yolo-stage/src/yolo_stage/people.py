@@ -72,8 +72,7 @@ def _seen(
 ) -> NDArray[np.bool_]:
     """Which boxes are where somebody was before who is not among the sure ones."""
     overlap = iou_matrix(boxes_xyxy, before_xyxy) >= SAME_PLACE
-    seen: NDArray[np.bool_] = (overlap & ~overlap[sure].any(axis=0)).any(axis=1)
-    return seen
+    return np.asarray((overlap & ~overlap[sure].any(axis=0)).any(axis=1))
 
 
 def people_records(

@@ -27,6 +27,14 @@ TURN_SECONDS = 0.0005
 GOES_ON = "what is done is kept, the next run goes on from here"
 
 
+def prepare_process() -> None:
+    """What a run changes of its process as a whole; for a process that is nobody else's."""
+    keep_freed_memory()
+    sys.setswitchinterval(TURN_SECONDS)
+    # Pillow warns of oddities in EXIF; what cannot be read at all is reported as a failure of that image.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 def run_command(stage: str, story: Callable[[], int]) -> int:
     """Runs a command's story; SIGTERM and SIGHUP stop it as Ctrl-C does.
 
@@ -36,10 +44,7 @@ def run_command(stage: str, story: Callable[[], int]) -> int:
         The story's own exit code, a `StageError`'s, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Any other
         exception is a bug: its traceback is printed and the code is 1.
     """
-    keep_freed_memory()
-    sys.setswitchinterval(TURN_SECONDS)
-    # Pillow warns of oddities in EXIF; what cannot be read at all is reported as a failure of that image.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    prepare_process()
     if sys.stderr is None:  # closed by the caller
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     stopped_by: list[int] = []

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from pose_contract.errors import USAGE
+from pose_contract.errors import USAGE, UsageError
 from stage_kit.command.progress import shown
 from stage_kit.pictures.limits import MAX_FILE_MB
 
@@ -27,7 +27,11 @@ class FlagParser(argparse.ArgumentParser):
         description: one sentence.
         commands: its sub-commands and a line on each, for `--help`; `command_of` tells which one is asked for.
         version: what `--version` tells; without one there is no such flag.
+
+    In a program, `raises` set to true has a mistake raise UsageError instead of ending the process.
     """
+
+    raises = False
 
     def __init__(
         self, prog: str, description: str, commands: Mapping[str, str] | None = None, version: str = ""
@@ -95,7 +99,15 @@ class FlagParser(argparse.ArgumentParser):
         self._end(message, f"see {self.prog} --help")
 
     def _end(self, reason: str, remedy: str) -> NoReturn:
+        if self.raises:
+            raise UsageError(reason, remedy)
         self.exit(USAGE, shown(f"{self.prog}: {reason}\n  -> {remedy}\n"))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Ends the process, as `--help` does when it has told all."""
+        if self.raises:
+            raise UsageError("--help and --version are for the command line", f"{self.prog} --help")
+        super().exit(status, message)
 
     def format_help(self) -> str:
         """argparse's help, and the sub-commands."""
@@ -119,8 +131,11 @@ def add_network_flags(group: argparse._ArgumentGroup, engines: tuple[str, ...]) 
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
+    """--only, --shard, --overwrite, --keep_going, --trust, --follow_links, --quiet and --verbose."""
     group = parser.add_argument_group("run")
+    text = "work on this photo alone, named below images/; may be given again. The last whole run's report stays"
+    group.add_argument("--only", action="append", default=[], metavar="NAME", help=text)
+    group.add_argument("--shard", metavar="I/N", help="every Nth name from the Ith on, for one of N processes")
     group.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     group.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
     add_trust_flag(group)

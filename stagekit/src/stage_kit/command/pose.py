@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pose_contract.errors import DONE, SOME_IMAGES_FAILED, USAGE
+from pose_contract.errors import DONE, SOME_IMAGES_FAILED, USAGE, UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
 from stage_kit.command.progress import shown, tell
@@ -23,7 +23,10 @@ COMMANDS = {
     "export": "records for CVAT or Label Studio; corrected poses as COCO's JSON or YOLO-pose text",
     "import": "corrections from CVAT's or Label Studio's export into the records",
     "schema": "write the records' JSON schemas",
+    "app": "look at a workspace and correct it in the browser (make app installs it)",
+    "report": "the gallery as one file, to send by mail (likewise)",
 }
+OF_THE_APP = ("app", "report")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,8 +40,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _tell_version()
         top.print_help(sys.stderr)
         return USAGE
+    if command in OF_THE_APP:
+        return run_command(f"pose {command}", lambda: _of_the_app(command, words[1:]))
     args = parser(command).parse_args(words[1:])
     return run_command(f"pose {command}", lambda: STORIES[command](args))
+
+
+def _of_the_app(command: str, words: Sequence[str]) -> int:
+    """One of the app's commands."""
+    return _command_of_the_app(command)(words)
+
+
+def _command_of_the_app(command: str) -> Callable[[Sequence[str]], int]:
+    """The app stands above the stages: it tells its commands by the entry point group `pose.commands`.
+
+    Raises UsageError where it is not installed.
+    """
+    from importlib.metadata import entry_points
+
+    point = next(iter(entry_points(group="pose.commands", name=command)), None)
+    try:
+        run = point.load() if point is not None else None
+    except ModuleNotFoundError:
+        run = None
+    if run is None:
+        raise UsageError(f"pose {command} needs the app, which is not installed", "make setup APP=1")
+    found: Callable[[Sequence[str]], int] = run
+    return found
 
 
 def parser(command: str) -> FlagParser:
@@ -77,6 +105,7 @@ def _add_flags_of_run(result: FlagParser) -> None:
     result.add_argument("-o", "--workspace", type=Path, metavar="WORKSPACE", help=text)
     result.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     result.add_argument("--follow_links", action="store_true", help="write through links out of the workspace, too")
+    result.add_argument("--report", type=Path, metavar="FILE", help="then write the gallery as one file, too")
     add_talk_flags(result)
     stages = result.add_argument_group("more flags of one stage, as one word")
     for name in _stage_names():
@@ -110,7 +139,11 @@ def _run(args: argparse.Namespace) -> int:
     from stage_kit.command.run_stages import run
 
     flags = [f"--{flag}" for flag in ("overwrite", "follow_links", "quiet", "verbose") if getattr(args, flag)]
-    return run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
+    report = _command_of_the_app("report") if args.report else None  # before hours have passed
+    code = run(args.photos, args.workspace, flags, {name: getattr(args, name) for name in _stage_names()})
+    if report is not None and code in (DONE, SOME_IMAGES_FAILED):
+        report(["-o", str(args.report), *([str(args.workspace)] if args.workspace else [])])
+    return code
 
 
 def _status(args: argparse.Namespace) -> int:

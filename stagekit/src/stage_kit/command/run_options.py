@@ -6,6 +6,7 @@ import argparse
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
+from pose_contract.errors import UsageError
 from pose_contract.records import MadeBy
 from pose_contract.workspace import Workspace
 from stage_kit.command.refusals import require as require
@@ -13,6 +14,7 @@ from stage_kit.networks.network import Network
 from stage_kit.networks.plan import NetworkPlan
 from stage_kit.pictures.limits import MAX_FILE_MB
 from stage_kit.runs.batch_run import RunFacts
+from stage_kit.runs.shards import Shard, shard_of
 from stage_kit.stages import StageFacts
 
 MAX_BATCH = 1024
@@ -32,6 +34,8 @@ class RunOptions:
         verbose: say why the engine and the precision were chosen, too.
         max_file_mb: the largest file that is read as a picture, in million bytes.
         differing: what differs from the defaults, in words, for the first line of the run.
+        shard: the part of the names to work on; None is all.
+        only: photos and videos, below images/, that alone are worked on; none: all.
     """
 
     workspace: Workspace
@@ -43,6 +47,8 @@ class RunOptions:
     verbose: bool = False
     max_file_mb: int = MAX_FILE_MB
     differing: str = ""
+    shard: Shard | None = None
+    only: tuple[str, ...] = ()
 
     def first_line(self, why: str, details: str) -> str:
         """What the run says first: `why` in short, what differs from the defaults, and the details if asked for."""
@@ -62,12 +68,17 @@ class RunOptions:
             batches_at_once=plan.batches_at_once,
             quiet=self.quiet,
             follow_links=self.follow_links,
+            shard=self.shard,
+            only=self.only,
         )
 
 
 def run_flags(args: argparse.Namespace, differing: str = "") -> dict[str, Any]:
-    """The fields of `RunOptions` as the flags of `add_run_flags` have them."""
-    apart = {"workspace", "differing", "max_file_mb"}  # the last is a setting
+    """The fields of `RunOptions` as the flags of `add_run_flags` have them. Raises UsageError."""
+    apart = {"workspace", "differing", "max_file_mb", "shard", "only"}  # the third is a setting
     names = {field.name for field in fields(RunOptions)} - apart
     flags = {name: getattr(args, name) for name in names}
-    return flags | {"differing": differing}
+    shard = shard_of(args.shard)
+    if shard and args.only:
+        raise UsageError("--shard and --only cannot go together", "use the one or the other")
+    return flags | {"differing": differing, "shard": shard, "only": tuple(args.only)}

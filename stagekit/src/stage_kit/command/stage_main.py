@@ -6,8 +6,19 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from pose_contract.errors import UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser
+
+
+def parsed(parser: FlagParser, words: Sequence[str]) -> argparse.Namespace:
+    """The flags of a run that a program asks for. Raises UsageError where the command would end the process."""
+    parser.raises = True
+    args = parser.parse_args(list(words))
+    for flag in ("shard", "only"):
+        if getattr(args, flag):
+            raise UsageError(f"--{flag} is for the command line", "give the run a list of names")
+    return args
 
 
 def stage_main(

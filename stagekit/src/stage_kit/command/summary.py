@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
@@ -13,22 +15,23 @@ SHOWN_FAILURES = 10
 
 def conclude(report: RunReport, workspace: Workspace, options: RunOptions) -> int:
     """Prints the summary; the exit code is 3 where images failed, unless the options say `keep_going`."""
-    print_summary(report, workspace, options.quiet)
+    shard = options.shard.name if options.shard else ""
+    print_summary(report, workspace.report_path(report.stage, shard), options.quiet)
     return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
 
 
-def print_summary(report: RunReport, workspace: Workspace, quiet: bool) -> None:
-    """One line of counts and where the failures stand; `quiet` leaves only the failures, which nobody has seen yet."""
+def print_summary(report: RunReport, path: Path, quiet: bool) -> None:
+    """One line of counts and the path where the failures stand; `quiet` leaves only these, which nobody has seen."""
     if not quiet:
         tell(summary_line(report))
         if report.failures:
-            tell(f"  failures, with what helps: {workspace.report_path(report.stage)}")
+            tell(f"  failures, with what helps: {path}")
         return
     for failure in report.failures[:SHOWN_FAILURES]:
         tell(f"  failed: {failure.file}: {failure.reason} -> {failure.remedy}")
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
-        tell(f"  and {rest} more: see {workspace.report_path(report.stage)}")
+        tell(f"  and {rest} more: see {path}")
 
 
 def summary_line(report: RunReport) -> str:

@@ -11,10 +11,11 @@ from pose_contract.errors import ImageError
 from pose_contract.records import ImagePoses
 from pose_contract.skeletons import Skeleton, skeleton_named
 from pose_contract.storage import read_poses, record_paths, remove_file, write_chunks
-from pose_contract.tables import CSV_HEADER, csv_rows, frame_rows, keypoint_rows
+from pose_contract.tables import frame_rows, keypoint_rows
 from pose_contract.video_records import FramePoses, VideoPoses
 from pose_contract.workspace import Workspace
 from stage_kit.export.coco_rows import coco_category, coco_image, coco_results, colliding_ids, image_id
+from stage_kit.export.csv_text import CSV_HEADER, csv_rows
 from stage_kit.videos.record_files import VideoRecord
 from stage_kit.videos.standing import RECORD, video_records
 

@@ -17,6 +17,10 @@ from pose_contract.workspace import Workspace
 from stage_kit.regular_files import open_regular
 
 
+class BusyError(WorkspaceError):
+    """Another run of the stage holds the workspace."""
+
+
 @contextlib.contextmanager
 def locked(workspace: Workspace, stage: str, shard: str = "") -> Iterator[None]:
     """Holds the workspace for one run of `stage`; the operating system lets go of it however the run ends.
@@ -25,7 +29,8 @@ def locked(workspace: Workspace, stage: str, shard: str = "") -> Iterator[None]:
     other.
 
     Raises:
-        WorkspaceError: another run of the stage holds it (it is named), or reports/ cannot be written.
+        BusyError: another run of the stage holds it (it is named).
+        WorkspaceError: reports/ cannot be written.
     """
     with contextlib.ExitStack() as held:
         if shard:
@@ -56,7 +61,7 @@ def _held(workspace: Workspace, stage: str, path: Path, kind: int) -> Iterator[N
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(handle, 1000).decode(errors="replace").strip() or "an unnamed process"
-            raise WorkspaceError(
+            raise BusyError(
                 f"{stage} is already running on {workspace.root}: {holder}", "wait until it ends, or stop it"
             ) from None
         if os.fstat(handle).st_nlink > 1:

@@ -25,19 +25,25 @@ _SEEN = TypeAdapter(dict[str, tuple[int, int, str]])
 
 class SeenFiles:
     """SHA-256 of files, remembered by size and modification time in reports/.seen.json (a shard: in its
-    own); safe to use from threads.
+    own); safe to use from threads. A whole run knows what shards have seen, too.
 
     A file changed within the last two seconds is not remembered: a second change could leave its time the same.
     """
 
     def __init__(self, workspace: Workspace, shard: str = "") -> None:
         self._workspace = workspace
-        self._path = workspace.seen_path(shard)
         self._lock = threading.Lock()
+        self.turn_to(shard)
+
+    def turn_to(self, shard: str) -> None:
+        """From now on it is about that shard alone, or with an empty name about a whole run."""
+        self._path = self._workspace.seen_path(shard)
         self._known: dict[str, tuple[int, int, str]] = {}
         self._changed = False
-        with contextlib.suppress(OSError, ValidationError):
-            self._known = _SEEN.validate_json(read_regular(self._path))
+        of_shards = () if shard else sorted(self._path.parent.glob(self._workspace.seen_path("*").name))
+        for path in (*of_shards, self._path):
+            with contextlib.suppress(OSError, ValidationError):
+                self._known |= _SEEN.validate_json(read_regular(path))
 
     def known(self, file: str) -> str | None:
         """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""

@@ -8,8 +8,9 @@ import pytest
 from sample_records import SHA, annot, poses
 
 from pose_contract.records import ImagePoses
-from pose_contract.tables import CSV_HEADER, KEYPOINT_COLUMNS, csv_rows, frame_rows, keypoint_rows
+from pose_contract.tables import KEYPOINT_COLUMNS, frame_rows, keypoint_rows
 from pose_contract.video_records import FramePose, FramePoses
+from stage_kit.export.csv_text import CSV_HEADER, csv_rows
 
 
 def test_a_frames_rows_say_when_and_a_photos_do_not() -> None:

@@ -1,0 +1,108 @@
+"""What a worker process does: it opens a stage's run once, and works on one shard after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pose_cluster.plan import Shard
+from pose_contract.errors import StageError, UsageError
+from pose_contract.records import RunReport
+from stage_kit.command.exits import prepare_process
+from stage_kit.runs.lock import BusyError
+from stage_kit.runs.stage_run import StageRun, open_run
+from stage_kit.runs.steps import Listing
+from stage_kit.stages import StageFacts, installed_stages
+
+LOCK_SECONDS = 120.0  # a machine that was lost holds its locks for so long at most, on NFS for its lease of 90
+TRY_EVERY_SECONDS = 0.5
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers of one stage are told: the stage's name, its command's words, and where those were said."""
+
+    stage: str
+    words: tuple[str, ...]
+    folder: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A shard that has ended: where, when (`time.time()`), and how."""
+
+    shard: Shard
+    node: str
+    began: float
+    seconds: float
+    report: RunReport
+
+
+class StageWorker:
+    """One process of the cluster. What a user can cause comes back as a value: an exception means a lost worker."""
+
+    def __init__(self, job: Job, node: str = "") -> None:
+        self._job = job
+        self._node = f"{socket.gethostname()} {node[:8]}".rstrip()
+        self._run: StageRun | None = None
+        prepare_process()
+        with contextlib.suppress(OSError):  # relative paths in flags are the caller's; this machine may lack his folder
+            os.chdir(job.folder)
+
+    def begin(self) -> Listing | StageError:
+        """Prologue, and what there is to do: the prologue may have removed some of it."""
+
+        def story(run: StageRun) -> Listing:
+            run.listing()  # where there is nothing to do, nothing is touched
+            when_free(run.prologue)
+            return run.listing()
+
+        return self._told(story)
+
+    def shard(self, shard: Shard, among: Sequence[str]) -> Done | StageError:
+        """Works on one shard."""
+        began = time.time()
+
+        def story(run: StageRun) -> Done:
+            report = when_free(lambda: run.shard(shard.names, shard.name, among))
+            return Done(shard, self._node, began, time.time() - began, report)
+
+        return self._told(story)
+
+    def end(self, of_shards: RunReport) -> RunReport | StageError:
+        """Epilogue; keeps the report."""
+        return self._told(lambda run: when_free(lambda: run.epilogue(of_shards)))
+
+    def _told(self, story: Callable[[StageRun], Answer]) -> Answer | StageError:
+        try:
+            if self._run is None:
+                self._run = open_run(stage_named(self._job.stage), self._job.words)
+            return story(self._run)
+        except StageError as error:
+            return error
+
+
+def stage_named(name: str) -> StageFacts:
+    """The installed stage of that name. Raises UsageError."""
+    for stage in installed_stages():
+        if stage.name == name:
+            return stage
+    raise UsageError(f"{name} is not installed on {socket.gethostname()}", "make setup there")
+
+
+def when_free(story: Callable[[], Answer], patience_seconds: float = LOCK_SECONDS) -> Answer:
+    """Does what needs a lock, which somebody who was lost may hold for a while. Raises what `story` raises."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return story()
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(TRY_EVERY_SECONDS)

@@ -1,0 +1,1 @@
+"""The web server: pages, API, files, and who may ask for them."""
