@@ -112,7 +112,6 @@ def plan_with(network: SquareNetwork, **changes: object) -> OpenposePlan:
         "stride": STRIDE,
         "multiple": STRIDE,
         "height": 256,
-        "threshold": 0.1,
     }
     return OpenposePlan(**(fields | changes))  # type: ignore[arg-type]
 

@@ -51,6 +51,8 @@ def test_every_setting_of_the_template_is_a_flag_with_that_default(tmp_path: Pat
         "weights_path",
         "height",
         "threshold",
+        "smooth",
+        "min_mean",
         "batch_size",
         "circle_radius",
         "line_thickness",

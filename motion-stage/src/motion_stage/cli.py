@@ -30,7 +30,7 @@ COMMANDS = {**STEP_COMMANDS, "strokes": "train, evaluate, or ask the classifier 
 # Flags with a choice: the first is the default.
 CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "poses": (("hrn", "openpose"), "whose poses: output/ or openpose/"),
-    "mode": (("centroid", "keypoints", "iou"), "how people are followed"),
+    "mode": (("centroid", "keypoints", "iou", "bytetrack"), "how people are followed"),
     "anchor": (("hip", "neck"), "what of a person is compared first"),
     "swaps": (("flag", "repair", "ignore"), "left and right exchanged"),
     "despike": (("residual", "hampel", "none"), "how outliers are found"),

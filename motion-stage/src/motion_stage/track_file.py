@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from motion_stage.anchors import SeenBy
+from motion_stage.bytetrack import ByteTracker
 from motion_stage.choosing import chosen_ids
 from motion_stage.sequence import State, Track
 from motion_stage.settings import OF_TRACKING, MotionSettings
@@ -85,7 +86,8 @@ def tracking_options(settings: MotionSettings) -> dict[str, JsonValue]:
 
 def follow(source: Source, facts: SourceFacts, settings: MotionSettings) -> TrackFile:
     """Follows everybody through the frames, of which one is held at a time. Raises ImageError where a frame is none."""
-    tracker = Tracker(settings.rules, facts.usual_dt / settings.slowmo, facts.frames)
+    kind = ByteTracker if settings.rules.mode == "bytetrack" else Tracker
+    tracker = kind(settings.rules, facts.usual_dt / settings.slowmo, facts.frames)
     seen_by = SeenBy(facts.skeleton, settings.min_score)
     count, last = 0, 0.0
     for frame in source.frames():

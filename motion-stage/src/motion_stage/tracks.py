@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from motion_stage.anchors import Seen, iou, keypoint_torsos, least_torsos
 from motion_stage.sequence import Floats
 
-Mode = Literal["centroid", "keypoints", "iou"]
+Mode = Literal["centroid", "keypoints", "iou", "bytetrack"]
 FORBIDDEN = 1e6  # more than all that is allowed together
 FIRST_COME = 1e-9  # of two equal pairings that counts which keeps the order
 FARTHEST_TORSOS = 3.0  # the gate grows with the time that somebody was away, up to this
@@ -26,10 +26,10 @@ class TrackRules:
 
     Attributes:
         mode: `centroid`: the distance of mid-hips, else mid-shoulders, else the boxes' centres; `keypoints`: the mean
-            distance of those that both have, five at least; `iou`: the boxes' overlap.
+            distance of those that both have, five at least; `iou`: the boxes' overlap; `bytetrack`: see `bytetrack`.
         anchor: `hip`, or `neck`, which takes the shoulders first.
         gate_torsos: the farthest that somebody moves in a usual time between frames; grows with longer ones.
-        least_iou: of two boxes of one person, in the mode `iou`.
+        least_iou: of two boxes of one person, in the modes `iou` and `bytetrack`.
         grace_seconds: how long somebody may be away and keep the id.
         hits: frames in which somebody must be seen to get an id.
         least_score: of somebody new.

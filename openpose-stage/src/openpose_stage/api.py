@@ -198,7 +198,7 @@ def load_openpose(*, trust: bool = False, **flags: Any) -> LoadedOpenpose:
     options = ModelOptions(**given, trust=trust)
     decode_options = DecodeOptions(**{name: value for name, value in flags.items() if name in of_steps})
     plan = plan_network(options, decode_options.seed_links)
-    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.threshold), decode_options.single)
+    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.own), decode_options.single)
     return LoadedOpenpose(plan, plan.load(tuple), reading, options.scales)
 
 

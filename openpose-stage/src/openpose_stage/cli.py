@@ -14,13 +14,11 @@ from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
 
 MODELS = ("auto", "lite", "hpe-0001", "coco", "mpi", "mpi-fast", "body25")
 NUMBERS: dict[str, tuple[type, float, str]] = {
-    "smooth": (float, 0.0, "Gaussian over the maps before maxima are looked for, in cells"),
     "upsample": (int, 4, "times that maps are enlarged before: close people come apart; 1 is fastest"),
     "samples": (int, 10, "places between two points at which the field is looked at"),
     "least_field": (float, 0.1, "field of a good sample along the line"),
     "min_good": (int, 8, "least number of good samples of a link"),
     "min_points": (int, 4, "least number of points of a person"),
-    "min_mean": (float, 0.7, "least total over number of points of a person"),
 }
 SIZES = ("circle_radius", "line_thickness")
 
@@ -125,8 +123,12 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_decoding(group: argparse._ArgumentGroup) -> None:
-    text = "least value of a part's map (default: the model's: 0.1, mpi 0.6, mpi-fast 0.3)"
+    text = "least value of a part's map (default: the model's: 0.1, mpi 0.6, mpi-fast and lite 0.3)"
     group.add_argument("--threshold", type=float, metavar="P", help=text)
+    text = "Gaussian over the maps before, in cells (default: the model's: 0, lite 1)"
+    group.add_argument("--smooth", type=float, metavar="N", help=text)
+    text = "least total over number of points of a person (default: the model's: 0.7, lite 0.9)"
+    group.add_argument("--min_mean", type=float, metavar="N", help=text)
     text = "each local maximum, or as taught one of each region (default: nms)"
     group.add_argument("--peaks", choices=("nms", "region"), default="nms", help=text)
     for flag, (kind, default, text) in NUMBERS.items():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from openpose_stage.layouts import BODY_25, COCO, MPI, Layout, with_seed_links
 from openpose_stage.network import FieldNetwork
-from openpose_stage.options import ModelOptions
+from openpose_stage.options import ModelOptions, OwnRules
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from stage_kit.networks.int8 import Samples
 from stage_kit.networks.plan import NetworkPlan
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LITE = Path(__file__).parent / "lite" / "openpose_lite.pth"
 HPE = "human-pose-estimation-0001"
+LITES_OWN = OwnRules(threshold=0.3, smooth=1.0, min_mean=0.9)  # its maps are rougher, and four times as fine
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class OpenposePlan(NetworkPlan[FieldNetwork]):
         stride: input pixels of a cell.
         multiple: of which the sides of an input are.
         height: of inputs, in pixels.
-        threshold: least value of a part's map.
+        own: how its maps are best read.
     """
 
     layout: Layout
     stride: int
     multiple: int
     height: int
-    threshold: float
+    own: OwnRules = field(default_factory=OwnRules)
 
 
 def plan_network(options: ModelOptions, seed_links: bool = False) -> OpenposePlan:
@@ -128,7 +129,7 @@ def _caffe_plan(name: str, options: ModelOptions) -> OpenposePlan:
         stride=8,
         multiple=8,
         height=options.height or 368,
-        threshold=model.threshold,
+        own=OwnRules(model.threshold),
     )
 
 
@@ -153,7 +154,6 @@ def _ir_plan(options: ModelOptions) -> OpenposePlan:
         stride=read.stride,
         multiple=max(8, read.stride),
         height=options.height or 256,
-        threshold=0.1,
     )
 
 
@@ -182,7 +182,7 @@ def _lite_plan(options: ModelOptions) -> OpenposePlan:
         stride=STRIDE,
         multiple=MULTIPLE,
         height=options.height or 256,
-        threshold=0.1,
+        own=LITES_OWN,
     )
 
 

@@ -4,7 +4,7 @@ out of the maps at once."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -121,14 +121,15 @@ def made_by(options: OpenposeOptions, plan: OpenposePlan) -> MadeBy:
         "height": plan.height,
         "scales": list(options.model.scales),
         "input_rule": RULE,
-        "threshold": decode.threshold or plan.threshold,
         "engine": plan.engine,
         "precision": plan.precision,
     }
     if plan.engine == "opencv":
         chosen["norm"] = options.model.norm
-    read = ("peaks", "smooth", "upsample", "samples", "least_field", "min_good", "pairing", "min_points", "min_mean")
-    chosen |= {name: getattr(decode, name) for name in (*read, "seed_links", "single")}
+    rules = decode.rules(plan.own)
+    for part in (rules.points, rules.links, rules.persons):
+        chosen |= asdict(part)
+    chosen |= {"seed_links": decode.seed_links, "single": decode.single}
     return MadeBy(
         stage=facts().name,
         results=facts().results,
@@ -141,7 +142,7 @@ def made_by(options: OpenposeOptions, plan: OpenposePlan) -> MadeBy:
 def reading_of(options: OpenposeOptions, plan: OpenposePlan) -> Reading:
     """How the maps of a run are read."""
     decode = options.decode
-    return Reading(plan.layout, plan.stride, decode.rules(plan.threshold), decode.single)
+    return Reading(plan.layout, plan.stride, decode.rules(plan.own), decode.single)
 
 
 def maps_of(network: FieldNetwork, pictures: NDArray[np.uint8], scales: Sequence[float], multiple: int) -> list[Maps]:
