@@ -88,7 +88,7 @@ INSTALLED := $(if $(filter local,$(WHERE)),$(STAMPS))
 READY := $(INSTALLED) $(WORKSPACE_READY)
 
 .PHONY: help setup demo yolo hrn motion openpose run app up build status workspace existing mounts weights doctor
-.PHONY: test $(PARTS:%=test-in-%) test-docker faults bench check format lint types lock schema
+.PHONY: test $(PARTS:%=test-in-%) test-docker test-ray faults bench check format lint types lock schema
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -181,6 +181,9 @@ $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
+
+test-ray: $(STAMPS) .venv/.dev .venv/.cluster  ## pose-cluster on several nodes of Ray in this machine, which should have nothing else to do
+	cd cluster && POSE_RAY=1 ../$(BIN)/python -m pytest tests/test_on_ray.py
 
 faults: $(STAMPS) .venv/.dev  ## the fault campaign, a quarter of an hour and more; its flags: FAULTS='--seed 3 --kills 0'
 	$(BIN)/python tests/faults/campaign.py $(FAULTS)

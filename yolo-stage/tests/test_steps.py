@@ -174,7 +174,7 @@ def test_an_engine_that_asks_for_many_images_gets_them_without_padding(workspace
 def test_large_pictures_do_not_wait_for_each_other_in_memory(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stage_kit.runs.batch_run.PIXELS_AT_ONCE", 240 * 160)
+    monkeypatch.setattr("stage_kit.runs.batch_flow.PIXELS_AT_ONCE", 240 * 160)
     options = DetectOptions(workspace=workspace, quiet=True, overwrite=True)
     for fixed_batch, sizes in ((False, [1, 1, 1]), (True, [3])):  # a GPU's batches must not change their shape
         detector = ColourDetector(fixed_batch=fixed_batch, at_once=(3, 3))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scenes import Photos, looks, make_scene
+from scenes import Manner, Photos, looks, make_scene
 from targets import fields, heat
 
 
@@ -18,7 +18,7 @@ def main(work: Path, out: Path, side: int = 256, count: int = 21) -> None:
     """Writes the sheet: 21 scenes in seven columns, heatmaps red, fields green, what is not learnt dark."""
     rng, photos, tiles = np.random.default_rng(3), Photos(work), []
     for _ in range(count):
-        scene = make_scene(photos, rng, side)
+        scene = make_scene(photos, rng, Manner(side))
         picture = looks(scene.picture, rng).astype(np.float32)
         target, learn = heat(scene)
         links, _ = fields(scene)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from openpose_stage.lite.architecture import Convolution, convolutions, maps
 from skeleton18 import FROM_MPII
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from openpose_stage.lite.architecture import Convolution, convolutions, maps
 
 FROZEN = ("conv1", "conv2", "layer1.")  # what any picture needs alike
 FINE = 32  # channels of the finest branch, which lie first among those of the last layers

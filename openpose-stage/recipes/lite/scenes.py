@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 SHARES = {0: 0.38, 1: 0.53, 2: 0.06, 3: 0.03}  # of the draws, by set: LSPET, MPII, COCO, COCO without people
 SMALLEST, LARGEST = 0.2, 1.1  # size of the person in the middle of things, of the scene's side
+MOST_DEGREES = 40
 TOO_SMALL = 22.0  # pixels under which nobody is asked for points
 
 
@@ -28,6 +29,19 @@ class Scene:
     sure: NDArray[np.int8]
     sizes: Array
     learn: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How scenes are made: their side; whether all sizes are equally frequent, or all their logarithms; how many of the
+    photos are turned, with what deviation in degrees; how frequent none, one and two pasted people are.
+    """
+
+    side: int = 256
+    even_sizes: bool = False
+    turned: float = 0.5
+    degrees: float = 20.0
+    pasted: tuple[float, float, float] = (0.65, 0.25, 0.1)
 
 
 @dataclass(frozen=True)
@@ -66,41 +80,42 @@ class Photos:
         return self._queues[group].pop()
 
 
-def make_scene(photos: Photos, rng: np.random.Generator, side: int) -> Scene:
+def make_scene(photos: Photos, rng: np.random.Generator, manner: Manner) -> Scene:
     """A photo around one of its people; somebody else pasted onto it in every third scene."""
-    first = around_a_person(photos, photos.draw(rng), rng, side)
+    side, first = manner.side, around_a_person(photos, photos.draw(rng), rng, manner)
     layers = [first]
     if rng.random() < 0.65 and not covers(first, side):
         layers.insert(0, behind(photos, photos.draw(rng), rng, side))
-    for _ in range(int(rng.choice(3, p=[0.65, 0.25, 0.1]))):
+    for _ in range(int(rng.choice(3, p=manner.pasted))):
         pasted = beside(photos, photos.draw(rng), rng, side)
         layers += [pasted] if pasted is not None else []
     return laid_over(photos, layers, rng, side)
 
 
-def around_a_person(photos: Photos, photo: int, rng: np.random.Generator, side: int) -> Layer:
+def around_a_person(photos: Photos, photo: int, rng: np.random.Generator, manner: Manner) -> Layer:
     """The whole photo, scaled so that one of its people has the size that was drawn."""
+    side, turn = manner.side, turned(rng, manner.turned, manner.degrees)
     height, width = photos.rows["size_hw"][photo]
     whole = np.array([0.0, 0.0, width, height])
     if not len(photos.people[photo]):
         scale, middle = side / min(height, width) * rng.uniform(0.8, 1.8), rng.uniform(0.25, 0.75, 2) * [width, height]
-        return placed(photo, whole, (scale, middle, np.full(2, side / 2)), rng)
+        return placed(photo, whole, (scale, middle, np.full(2, side / 2)), turn)
     person = int(rng.choice(photos.people[photo]))
     known = photos.rows["points"][person][photos.rows["sure"][person] != 0]
-    size = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
+    logarithmic = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
+    size = side * (rng.uniform(SMALLEST, LARGEST) if manner.even_sizes else logarithmic)
     scale = min(size / float(photos.rows["person_size"][person]), 3.0)
     free = max(0.12, 0.5 - 0.4 * size / side)  # the small stand anywhere, the large in the middle
     target = side * (0.5 + rng.uniform(-free, free, 2))
-    return placed(photo, whole, (scale, (known.min(axis=0) + known.max(axis=0)) / 2.0, target), rng)
+    return placed(photo, whole, (scale, (known.min(axis=0) + known.max(axis=0)) / 2.0, target), turn)
 
 
 def behind(photos: Photos, photo: int, rng: np.random.Generator, side: int) -> Layer:
     """A photo that fills the scene."""
     height, width = photos.rows["size_hw"][photo]
     scale = side / min(height, width) * rng.uniform(1.05, 1.6)
-    return placed(
-        photo, np.array([0.0, 0.0, width, height]), (scale, np.array([width, height]) / 2, np.full(2, side / 2)), rng, 0
-    )
+    place = scale, np.array([width, height]) / 2, np.full(2, side / 2)
+    return placed(photo, np.array([0.0, 0.0, width, height]), place, (0.0, bool(rng.random() < 0.5)))
 
 
 def beside(photos: Photos, photo: int, rng: np.random.Generator, side: int) -> Layer | None:
@@ -116,16 +131,21 @@ def beside(photos: Photos, photo: int, rng: np.random.Generator, side: int) -> L
     rectangle = np.clip(rectangle, 0, [width, height, width, height])
     scale = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(0.75))) / size
     middle = (rectangle[:2] + rectangle[2:]) / 2
-    return placed(photo, rectangle, (min(scale, 3.0), middle, side * rng.uniform(0.05, 0.95, 2)), rng, 15)
+    return placed(photo, rectangle, (min(scale, 3.0), middle, side * rng.uniform(0.05, 0.95, 2)), turned(rng, 0.5, 7.5))
+
+
+def turned(rng: np.random.Generator, share: float, deviation: float) -> tuple[float, bool]:
+    """By how many degrees a layer is turned, and whether it is mirrored."""
+    degrees = float(np.clip(rng.normal(0, deviation), -MOST_DEGREES, MOST_DEGREES)) if rng.random() < share else 0.0
+    return degrees, bool(rng.random() < 0.5)
 
 
 def placed(
-    photo: int, rectangle: Array, place: tuple[float, Array, Array], rng: np.random.Generator, most: float = 40
+    photo: int, rectangle: Array, place: tuple[float, Array, Array], turn_and_mirror: tuple[float, bool]
 ) -> Layer:
-    """The layer whose `place` is a scale, a point of the photo, and where that stands; every second is turned."""
+    """The layer whose `place` is a scale, a point of the photo, and where that stands."""
     scale, middle, target = place
-    degrees = float(np.clip(rng.normal(0, most / 2), -most, most)) if rng.random() < 0.5 else 0.0
-    mirrored = bool(rng.random() < 0.5)
+    degrees, mirrored = turn_and_mirror
     turn = math.radians(degrees)
     matrix = scale * np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
     if mirrored:

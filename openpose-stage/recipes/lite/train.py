@@ -22,16 +22,18 @@ import numpy as np
 import torch
 from network import MapsNetwork, folded, start_from
 from numpy.typing import NDArray
-from openpose_stage.lite.architecture import DEVIATION_RGB, MEAN_RGB
-from scenes import Photos, as_numbers, looks, make_scene
+from scenes import Manner, Photos, as_numbers, looks, make_scene
 from targets import fields, heat
 from torch import Tensor, nn
 
+from openpose_stage.lite.architecture import DEVIATION_RGB, MEAN_RGB
 from stage_kit.networks.checkpoint import read_state_dict
 
 RATE, WARMUP, LAST_RATE = 1e-3, 0.02, 0.01  # of learning; share of the time in which it grows; what is left at the end
 DECAY, AVERAGE, SEED = 0.02, 0.998, 15
-STAGES = ((0.72, 256, 8), (1.01, 320, 5))  # until which share of the time, side of the scenes, scenes a step
+BATCH = 8
+# Until which share of the time, and how scenes are made: in the end as people mostly stand in photos.
+STAGES = ((0.6, Manner()), (1.01, Manner(even_sizes=True, turned=0.3, degrees=12.0, pasted=(0.75, 0.2, 0.05))))
 SAVED_SECONDS, TOLD_STEPS = 150, 20
 NEAR_POINT, NEAR_LINK, FIELDS_SHARE = 6.0, 2.0, 0.5  # what a cell counts more at a point or link; fields against heat
 
@@ -67,9 +69,9 @@ class Training:
     step: int = 0
 
 
-def make_batch(photos: Photos, rng: np.random.Generator, side: int, count: int) -> Batch:
-    """`count` scenes."""
-    scenes = [make_scene(photos, rng, side) for _ in range(count)]
+def make_batch(photos: Photos, rng: np.random.Generator, manner: Manner) -> Batch:
+    """Scenes and what they ask for."""
+    scenes = [make_scene(photos, rng, manner) for _ in range(BATCH)]
     seen = np.stack([looks(scene.picture, rng) for scene in scenes])
     pictures = (torch.from_numpy(seen).float() - torch.tensor(MEAN_RGB)) / torch.tensor(DEVIATION_RGB)
     pairs = [stacked([make(scene) for scene in scenes]) for make in (heat, fields)]
@@ -154,9 +156,9 @@ def train(training: Training, photos: Photos, plan: Plan, out: Path) -> None:
     sums = np.zeros(3)
     while not stop and plan.share() < 1:
         share = plan.share()
-        side, count = next((side, count) for until, side, count in STAGES if share < until)
+        manner = next(manner for until, manner in STAGES if share < until)
         started = time.time()
-        batch = make_batch(photos, rng, side, count)
+        batch = make_batch(photos, rng, manner)
         made = time.time() - started
         for group in training.optimizer.param_groups:
             group["lr"] = rate_at(share)
@@ -172,7 +174,7 @@ def train(training: Training, photos: Photos, plan: Plan, out: Path) -> None:
         sums += [float(of_heat.detach()), float(of_fields.detach()), made]
         if training.step % TOLD_STEPS == 0:
             means, seconds, told = sums / TOLD_STEPS, (time.time() - told) / TOLD_STEPS, time.time()
-            tell(f"step {training.step}, {share:.3f} of the time, side {side}", (*means, seconds))
+            tell(f"step {training.step}, {share:.3f} of the time", (*means, seconds))
             sums[:] = 0
         if time.time() - saved > SAVED_SECONDS:
             save(training, out)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LITE = Path(__file__).parent / "lite" / "openpose_lite.pth"
 HPE = "human-pose-estimation-0001"
-LITES_OWN = OwnRules(threshold=0.3, smooth=1.0, min_mean=0.9)  # its maps are rougher, and four times as fine
+LITES_OWN = OwnRules(threshold=0.1, smooth=0.0, min_mean=0.7)  # its graph smooths its heatmaps itself
 
 
 @dataclass(frozen=True)

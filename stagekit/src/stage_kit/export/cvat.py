@@ -21,7 +21,8 @@ UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 STANDING = {
     "head_top": (50, 6), "nose": (50, 12), "eye": (53, 10), "ear": (56, 12), "neck": (50, 21), "upper_neck": (50, 20),
     "thorax": (50, 27), "shoulder": (60, 27), "elbow": (65, 41), "wrist": (68, 54), "pelvis": (50, 53),
-    "hip": (56, 53), "knee": (57, 74), "ankle": (58, 94),
+    "hip": (56, 53), "knee": (57, 74), "ankle": (58, 94), "chest": (50, 38), "mid_hip": (50, 52),
+    "big_toe": (60, 98), "small_toe": (63, 97), "heel": (56, 97),
 }  # fmt: skip
 
 
