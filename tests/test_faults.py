@@ -18,7 +18,7 @@ from conftest import Commands, run
 
 from stage_kit.testing import workspace_bytes
 
-KILLS_PER_STAGE = 10
+KILLS_PER_STAGE = 6
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 def test_kill_9_at_any_moment_and_the_rerun_completes(
     stage: str, commands: Commands, photos: Callable[[int], Path], tmp_path: Path
 ) -> None:
-    """Killed ten times in a row at seeded moments, then let run: the bytes of an undisturbed run."""
+    """Killed six times in a row at seeded moments, then let run: the bytes of an undisturbed run."""
     workspace, undisturbed = photos(6), tmp_path / "undisturbed"
     command = commands.yolo if stage == "yolo" else commands.hrn
     if stage == "hrn":
