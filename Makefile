@@ -172,12 +172,13 @@ weights: $(INSTALLED) mounts  ## fetch the published weights into weights/ (one:
 doctor: $(STAMPS)  ## what is installed and found here, and what helps where something is not
 	@$(BIN)/pose doctor
 
+# One thread of PyTorch each: beside another suite two threads fight for their cores, and take twice the time.
 test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it skip: make test TORCH=1; two at a time: -j2
 	$(if $(filter 1,$(TORCH)),,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
 
 test-in-web-app test-in-tests: $(APP_STAMPS)
 $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
-	cd $* && MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
+	cd $* && OMP_NUM_THREADS=1 MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
 	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
