@@ -42,6 +42,7 @@ from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given, require_as_many
 from stage_kit.pictures.images import Picture, decode_image, encode_jpeg, fitting_into_memory
+from stage_kit.pictures.pose_arrays import pose_arrays
 
 Engine = Literal["auto", "openvino", "torch"]
 FilePath = str | os.PathLike[str]
@@ -86,13 +87,8 @@ class Poses:
     @classmethod
     def of(cls, records: Sequence[PersonPose], skeleton: Skeleton) -> Poses:
         """From the records of one picture, which name all keypoints of the skeleton in its order."""
-        points = [[(point.x, point.y, point.score) for point in person.keypoints] for person in records]
-        table = np.array(points, np.float64).reshape(-1, len(skeleton.keypoints), 3)
-        boxes = np.array([person.box.xyxy for person in records], np.float64).reshape(-1, 4)
-        person_scores = np.array([person.score for person in records], np.float64)
-        for array in (table, boxes, person_scores):
-            array.setflags(write=False)
-        return cls(table[..., :2], table[..., 2], skeleton, boxes, person_scores)
+        found = pose_arrays(records, skeleton)
+        return cls(found.keypoints_xy, found.scores, skeleton, found.boxes_xyxy, found.person_scores)
 
     def records(self) -> tuple[PersonPose, ...]:
         """One record a person, as they stand in output/poses/."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hrn_stage import STAGE, __version__
+from stage_kit.command.draw_flags import style_of
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
 from stage_kit.command.stage_main import parsed, stage_main
-from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
+from stage_kit.pictures.draw_style import MIN_PERSON_SCORE
 
 if TYPE_CHECKING:
     from hrn_stage.config import HrnConfig
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stage_kit.runs.stage_run import StageRun
 
 NO_MEANING = ("modelDir", "logDir", "dataDir", "prevModelDir")
-SIZES = ("circle_radius", "circle_thickness", "label_font_scale", "label_thickness", "line_thickness")
 COMMANDS = {
     "train": "train a network on your own poses (make setup TORCH=1)",
     "evaluate": "measure a network, or predictions, on labels",
@@ -69,7 +69,7 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[EstimateOpti
     overridden = [f"{key} {value}" for key, value in zip(args.opts[::2], args.opts[1::2], strict=True)]
     differing = ", ".join(filter(None, (given.differing, *overridden)))
     with given.blamed():
-        style = _style(args)
+        style = style_of(args, STAGE)
         plan = plan_estimator(config, cfg, args.weights, args.device, args.engine, args.precision, args.trust)
         options = EstimateOptions(
             workspace=workspace,
@@ -102,27 +102,6 @@ def _where(args: argparse.Namespace, words: Sequence[str]) -> tuple[Given, HrnCo
     cfg = given.args.cfg or default_config_path(root)
     config = read_config(cfg, args.opts)
     return given, config, cfg, workspace_for(args.workspace, config, cfg)
-
-
-def _style(args: argparse.Namespace) -> DrawStyle:
-    from stage_kit.command.run_options import require
-
-    for flag in ("min_score", "min_person_score"):
-        least = getattr(args, flag)
-        require(0 <= least <= 1, flag, least, "0 to 1", STAGE)
-    for flag in SIZES:
-        size = getattr(args, flag)
-        filled = flag == "circle_thickness" and size == -1
-        require(size is None or filled or 0 < size <= 1000, flag, size, "over 0, up to 1000", STAGE)
-    return DrawStyle(
-        circle=bool(args.circle),
-        label=bool(args.label),
-        line=bool(args.line),
-        min_score=args.min_score,
-        min_person_score=args.min_person_score,
-        blur_faces=bool(args.blur_faces),
-        **{flag: getattr(args, flag) for flag in SIZES},
-    )
 
 
 def parser() -> FlagParser:

@@ -17,6 +17,7 @@ from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.images import Picture, fitting_into_memory, read_image, read_image_bytes, read_jpeg_comment
 from stage_kit.pictures.limits import MAX_FILE_MB
 from stage_kit.runs.found_records import FoundRecord, found_record, picture_of
+from stage_kit.runs.posed_records import Redraw
 from stage_kit.runs.record_bounds import (
     cut_scale_of,
     require_fits,
@@ -46,18 +47,6 @@ class Prepared:
     def rows(self) -> int:
         """See `stage_kit.runs.steps.Image`."""
         return len(self.people)
-
-
-@dataclass(frozen=True)
-class Redraw:
-    """An image whose record is current and whose final picture is not; the network is not asked."""
-
-    name: str
-    poses: ImagePoses
-    record: bytes
-    note: str = ""
-    rows: int = 0
-    pixels: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.runs.found_records import FoundRecord, found_record
 from stage_kit.runs.numbered_files import NumberedFiles
-from stage_kit.runs.record_bounds import require_fits
 from stage_kit.runs.removal import remove_outputs
 
 
@@ -90,17 +89,3 @@ def _is_kept(workspace: Workspace, found: FoundRecord[ImagePoses], lines: list[s
     work = "corrected poses" if poses.corrected else "poses, edited by hand,"
     lines.append(f"{printable(poses.image[:200])} has no annot any more, its {work} are kept")
     return True
-
-
-def sound_poses(workspace: Workspace, path: Path) -> ImagePoses | None:
-    """The poses of a record for the tables; None where the record has a mistake, which its picture's failure tells."""
-    file = path.relative_to(workspace.root).as_posix()
-    try:
-        found = found_record(workspace, file, ImagePoses)
-        if found is None or not found.record.image.startswith(f"{workspace.images}/"):
-            return None
-        if found.edited:
-            require_fits(found, None)
-    except ImageError:
-        return None
-    return found.record

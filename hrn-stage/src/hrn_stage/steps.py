@@ -15,13 +15,13 @@ from hrn_stage import facts
 from hrn_stage.config_keys import PUBLISHED_CONTEXT
 from hrn_stage.estimator import PoseEstimator
 from hrn_stage.inference import Estimated, decode_method, estimate_people, keypoints_in_image
-from hrn_stage.intake import PoseIntake, Prepared, Redraw, read_cut
+from hrn_stage.intake import PoseIntake, Prepared, read_cut
 from hrn_stage.model_files import EstimatorPlan
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import person_pose, prepare_person
 from hrn_stage.pictures import Pictures
 from hrn_stage.preprocess import normalize
-from hrn_stage.results import debug_pictures, remove_stale, sound_poses
+from hrn_stage.results import debug_pictures, remove_stale
 from hrn_stage.videos import VideoEstimation, examined_video, sampled_people
 from pose_contract.errors import ImageError, UsageError
 from pose_contract.records import ImagePoses, MadeBy, RunReport
@@ -34,6 +34,7 @@ from stage_kit.pictures.images import read_image
 from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import sealed_bytes
 from stage_kit.runs.numbered_files import NumberedFiles
+from stage_kit.runs.posed_records import Redraw, sound_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
 from stage_kit.runs.workers import worker_count

@@ -38,6 +38,7 @@ from stage_kit.pictures.boxes import listed
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given
 from stage_kit.pictures.images import decode_image, fitting_into_memory
+from stage_kit.pictures.pose_arrays import pose_arrays
 
 FilePath = str | os.PathLike[str]
 
@@ -65,13 +66,8 @@ class Poses:
     @classmethod
     def of(cls, records: Sequence[PersonPose], skeleton: Skeleton) -> Poses:
         """From the records of one picture."""
-        points = [[(point.x, point.y, point.score) for point in person.keypoints] for person in records]
-        table = np.array(points, np.float64).reshape(-1, len(skeleton.keypoints), 3)
-        boxes = np.array([person.box.xyxy for person in records], np.float64).reshape(-1, 4)
-        person_scores = np.array([person.score for person in records], np.float64)
-        for array in (table, boxes, person_scores):
-            array.setflags(write=False)
-        return cls(table[..., :2], table[..., 2], skeleton, boxes, person_scores, tuple(records))
+        found = pose_arrays(records, skeleton)
+        return cls(found.keypoints_xy, found.scores, skeleton, found.boxes_xyxy, found.person_scores, tuple(records))
 
     def __len__(self) -> int:
         """How many people there are."""
@@ -198,7 +194,7 @@ def load_openpose(*, trust: bool = False, **flags: Any) -> LoadedOpenpose:
     options = ModelOptions(**given, trust=trust)
     decode_options = DecodeOptions(**{name: value for name, value in flags.items() if name in of_steps})
     plan = plan_network(options, decode_options.seed_links)
-    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.own), decode_options.single)
+    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.threshold), decode_options.single)
     return LoadedOpenpose(plan, plan.load(tuple), reading, options.scales)
 
 

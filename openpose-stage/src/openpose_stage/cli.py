@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openpose_stage import STAGE, __version__
+from stage_kit.command.draw_flags import style_of
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_run_flags
 from stage_kit.command.stage_main import stage_main
-from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
+from stage_kit.pictures.draw_style import MIN_PERSON_SCORE
 
 MODELS = ("auto", "lite", "hpe-0001", "coco", "mpi", "mpi-fast", "body25")
 NUMBERS: dict[str, tuple[type, float, str]] = {
+    "smooth": (float, 0.0, "Gaussian over the maps before maxima are looked for, in cells"),
     "upsample": (int, 4, "times that maps are enlarged before: close people come apart; 1 is fastest"),
     "samples": (int, 10, "places between two points at which the field is looked at"),
     "least_field": (float, 0.1, "field of a good sample along the line"),
     "min_good": (int, 8, "least number of good samples of a link"),
     "min_points": (int, 4, "least number of points of a person"),
+    "min_mean": (float, 0.7, "least total over number of points of a person"),
 }
 SIZES = ("circle_radius", "line_thickness")
 
@@ -56,7 +59,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
                 trust=args.trust,
             ),
             decode=DecodeOptions.of(vars(args)),
-            style=_style(args),
+            style=style_of(args, STAGE),
             explain=bool(args.explain),
             movies=bool(args.movies),
             batch_size=args.batch_size,
@@ -70,25 +73,6 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
     if times.pictures and not options.quiet:
         tell(times.in_words())
     return code
-
-
-def _style(args: argparse.Namespace) -> DrawStyle:
-    from stage_kit.command.run_options import require
-
-    for flag in ("min_score", "min_person_score"):
-        least = getattr(args, flag)
-        require(0 <= least <= 1, flag, least, "0 to 1", STAGE)
-    for flag in SIZES:
-        size = getattr(args, flag)
-        require(size is None or 0 < size <= 1000, flag, size, "over 0, up to 1000", STAGE)
-    return DrawStyle(
-        circle=bool(args.circle),
-        label=bool(args.label),
-        line=bool(args.line),
-        min_score=args.min_score,
-        min_person_score=args.min_person_score,
-        **{flag: getattr(args, flag) for flag in SIZES},
-    )
 
 
 def parser() -> FlagParser:
@@ -123,12 +107,8 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_decoding(group: argparse._ArgumentGroup) -> None:
-    text = "least value of a part's map (default: the model's: 0.1, mpi 0.6, mpi-fast and lite 0.3)"
+    text = "least value of a part's map (default: the model's: 0.1, mpi 0.6, mpi-fast 0.3)"
     group.add_argument("--threshold", type=float, metavar="P", help=text)
-    text = "Gaussian over the maps before, in cells (default: the model's: 0, lite 1)"
-    group.add_argument("--smooth", type=float, metavar="N", help=text)
-    text = "least total over number of points of a person (default: the model's: 0.7, lite 0.9)"
-    group.add_argument("--min_mean", type=float, metavar="N", help=text)
     text = "each local maximum, or as taught one of each region (default: nms)"
     group.add_argument("--peaks", choices=("nms", "region"), default="nms", help=text)
     for flag, (kind, default, text) in NUMBERS.items():

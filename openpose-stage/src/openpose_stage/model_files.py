@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from openpose_stage.layouts import BODY_25, COCO, MPI, Layout, with_seed_links
 from openpose_stage.network import FieldNetwork
-from openpose_stage.options import ModelOptions, OwnRules
+from openpose_stage.options import ModelOptions
 from pose_contract.errors import ConfigError, UsageError, WeightsError
 from stage_kit.networks.int8 import Samples
 from stage_kit.networks.plan import NetworkPlan
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LITE = Path(__file__).parent / "lite" / "openpose_lite.pth"
 HPE = "human-pose-estimation-0001"
-LITES_OWN = OwnRules(threshold=0.1, smooth=0.0, min_mean=0.7)  # its graph smooths its heatmaps itself
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,14 @@ class OpenposePlan(NetworkPlan[FieldNetwork]):
         stride: input pixels of a cell.
         multiple: of which the sides of an input are.
         height: of inputs, in pixels.
-        own: how its maps are best read.
+        threshold: least value of a part's map that suits it.
     """
 
     layout: Layout
     stride: int
     multiple: int
     height: int
-    own: OwnRules = field(default_factory=OwnRules)
+    threshold: float = 0.1
 
 
 def plan_network(options: ModelOptions, seed_links: bool = False) -> OpenposePlan:
@@ -129,7 +128,7 @@ def _caffe_plan(name: str, options: ModelOptions) -> OpenposePlan:
         stride=8,
         multiple=8,
         height=options.height or 368,
-        own=OwnRules(model.threshold),
+        threshold=model.threshold,
     )
 
 
@@ -182,7 +181,6 @@ def _lite_plan(options: ModelOptions) -> OpenposePlan:
         stride=STRIDE,
         multiple=MULTIPLE,
         height=options.height or 256,
-        own=LITES_OWN,
     )
 
 

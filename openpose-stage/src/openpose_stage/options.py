@@ -48,28 +48,19 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
-class OwnRules:
-    """What suits a network: least value of a part's map, smoothing in cells, least total over points of a person."""
-
-    threshold: float = 0.1
-    smooth: float = 0.0
-    min_mean: float = 0.7
-
-
-@dataclass(frozen=True)
 class DecodeOptions:
-    """How maps are read, under the flags' names; None is the network's own."""
+    """How maps are read, under the flags' names; a `threshold` of None is the network's own."""
 
     threshold: float | None = None
     peaks: Peaks = "nms"
-    smooth: float | None = None
+    smooth: float = 0.0
     upsample: int = 4
     samples: int = 10
     least_field: float = 0.1
     min_good: int = 8
     pairing: Pairing = "greedy"
     min_points: int = 4
-    min_mean: float | None = None
+    min_mean: float = 0.7
     seed_links: bool = False
     single: bool = False
 
@@ -77,7 +68,7 @@ class DecodeOptions:
         """Refuses values without a meaning. Raises UsageError."""
         fits = self.threshold is None or 0 < self.threshold < 1
         require(fits, "threshold", self.threshold, "over 0, under 1", STAGE)
-        require(self.smooth is None or 0 <= self.smooth <= 10, "smooth", self.smooth, "0 to 10", STAGE)
+        require(0 <= self.smooth <= 10, "smooth", self.smooth, "0 to 10", STAGE)
         require(1 <= self.upsample <= LARGEST_UPSAMPLE, "upsample", self.upsample, f"1 to {LARGEST_UPSAMPLE}", STAGE)
         require(2 <= self.samples <= MOST_SAMPLES, "samples", self.samples, f"2 to {MOST_SAMPLES}", STAGE)
         require(0 <= self.least_field <= 1, "least_field", self.least_field, "0 to 1", STAGE)
@@ -85,7 +76,7 @@ class DecodeOptions:
         if self.pairing == "hungarian" and find_spec("scipy") is None:
             raise UsageError("--pairing hungarian needs SciPy, which is not installed here", "give --pairing greedy")
         require(1 <= self.min_points <= 25, "min_points", self.min_points, "1 to 25", STAGE)
-        require(self.min_mean is None or 0 <= self.min_mean <= 2, "min_mean", self.min_mean, "0 to 2", STAGE)
+        require(0 <= self.min_mean <= 2, "min_mean", self.min_mean, "0 to 2", STAGE)
 
     @classmethod
     def of(cls, flags: Mapping[str, Any]) -> DecodeOptions:
@@ -94,15 +85,13 @@ class DecodeOptions:
         switches: dict[str, Any] = {name: bool(given[name]) for name in ("seed_links", "single")}
         return cls(**given | switches)
 
-    def rules(self, own: OwnRules) -> DecodeRules:
-        """What the decoder takes; `own` is what suits the network."""
-        threshold = own.threshold if self.threshold is None else self.threshold
-        smooth = own.smooth if self.smooth is None else self.smooth
-        min_mean = own.min_mean if self.min_mean is None else self.min_mean
+    def rules(self, own_threshold: float) -> DecodeRules:
+        """What the decoder takes; the threshold is the network's own where none is given."""
+        threshold = own_threshold if self.threshold is None else self.threshold
         return DecodeRules(
-            PointRules(threshold, self.peaks, smooth, self.upsample),
+            PointRules(threshold, self.peaks, self.smooth, self.upsample),
             LinkRules(self.samples, self.least_field, self.min_good, self.pairing),
-            PersonRules(self.min_points, min_mean),
+            PersonRules(self.min_points, self.min_mean),
         )
 
 

@@ -14,7 +14,6 @@ from pose_contract.storage import record_paths
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.runs.found_records import FoundRecord, found_record, picture_of
-from stage_kit.runs.record_bounds import require_fits
 from stage_kit.runs.removal import remove_outputs
 
 SHEETS = (
@@ -79,17 +78,3 @@ def remove_stale(workspace: Workspace) -> list[str]:
         elif found is not None:
             remove_results(workspace, f"{stem}.jpg")
     return lines
-
-
-def sound_poses(workspace: Workspace, path: Path) -> ImagePoses | None:
-    """The poses of a record for the tables; None where the record has a mistake, which its photo's failure tells."""
-    file = path.relative_to(workspace.root).as_posix()
-    try:
-        found = found_record(workspace, file, ImagePoses)
-        if found is None or not found.record.image.startswith(f"{workspace.images}/"):
-            return None
-        if found.edited:
-            require_fits(found, None)
-    except ImageError:
-        return None
-    return found.record

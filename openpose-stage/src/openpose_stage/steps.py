@@ -26,7 +26,6 @@ from openpose_stage.results import (
     remove_results,
     remove_stale,
     sheet_files,
-    sound_poses,
 )
 from openpose_stage.times import Times
 from openpose_stage.videos import VideoPosing, examined_video
@@ -49,6 +48,7 @@ from stage_kit.pictures.images import (
 from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import FoundRecord, sealed_bytes
 from stage_kit.runs.listing import list_images
+from stage_kit.runs.posed_records import Redraw, sound_poses
 from stage_kit.runs.record_bounds import require_fits, require_image
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
@@ -71,18 +71,6 @@ class Decoded:
     def pixels(self) -> int:
         """See `stage_kit.runs.steps.Image`."""
         return self.fit.width * self.fit.height
-
-
-@dataclass(frozen=True)
-class Redraw:
-    """A photo whose record is current and whose final picture is not; the network is not asked."""
-
-    name: str
-    poses: ImagePoses
-    record: bytes
-    note: str = ""
-    rows: int = 0
-    pixels: int = 0
 
 
 OpenposeRun = BatchRun[Decoded | Redraw, Maps]
@@ -126,7 +114,7 @@ def made_by(options: OpenposeOptions, plan: OpenposePlan) -> MadeBy:
     }
     if plan.engine == "opencv":
         chosen["norm"] = options.model.norm
-    rules = decode.rules(plan.own)
+    rules = decode.rules(plan.threshold)
     for part in (rules.points, rules.links, rules.persons):
         chosen |= asdict(part)
     chosen |= {"seed_links": decode.seed_links, "single": decode.single}
@@ -142,7 +130,7 @@ def made_by(options: OpenposeOptions, plan: OpenposePlan) -> MadeBy:
 def reading_of(options: OpenposeOptions, plan: OpenposePlan) -> Reading:
     """How the maps of a run are read."""
     decode = options.decode
-    return Reading(plan.layout, plan.stride, decode.rules(plan.own), decode.single)
+    return Reading(plan.layout, plan.stride, decode.rules(plan.threshold), decode.single)
 
 
 def maps_of(network: FieldNetwork, pictures: NDArray[np.uint8], scales: Sequence[float], multiple: int) -> list[Maps]:
