@@ -364,8 +364,9 @@ def test_pictures_of_frames_are_written_once_and_go_with_their_record(workspace:
     other = task_of(workspace, saved=(written, "others"))
     assert other.redrawn and other.movie is None, "the movie is there, and is not drawn again"
     (folder / "000000.jpg").unlink()
+    (folder / "000099.jpg").write_bytes(b"of a longer video")
     done(workspace, Doubling(other), Network(interrupted_at=0))
-    assert (folder / "000000.jpg").exists()
+    assert {path.name for path in folder.glob("*.jpg")} == {f"{number:06d}.jpg" for number in range(FRAMES)}
     workspace.path("images/a.mp4").unlink()
     remove_stale_videos(workspace, "annots", VideoAnnot, ["inspect", "cuts"], workspace.image_file)
     assert not folder.exists()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -94,3 +95,14 @@ def test_a_picture_lies_centred_in_a_rectangle_and_boxes_come_back(
     expected[:, y : y + height, x : x + width] = 1
     np.testing.assert_array_equal(canvas, expected)
     np.testing.assert_allclose(boxes_to_image(np.array([[x, y, x + width, y + height]]), mapping), [[0, 0, *wh]])
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "most"), [(40, 32, 0), (62, 32, 0), (65, 32, 0), (66, 32, 0.02), (640, 96, 0.02)]
+)
+def test_shrinking_is_by_areas_at_once_or_after_halving(side: int, size: int, most: float) -> None:
+    """To less than half it goes by way of half the picture: twice as fast, and much the same."""
+    noise = np.random.default_rng(0).integers(0, 256, (side // 4 + 1, side // 4 + 1, 3), dtype=np.uint8)
+    picture = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+    whole = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA).transpose(2, 0, 1) / np.float32(255)
+    assert np.abs(letterbox(picture, size)[0] - whole).mean() <= most + 1e-6

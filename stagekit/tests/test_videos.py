@@ -287,3 +287,15 @@ def test_samples_are_every_tenth_frame_of_what_can_be_read(tmp_path: Path) -> No
     assert list(sampled_frames([])) == [] == list(sampled_frames([tmp_path / "bad.mp4"]))
     assert [frame.number for frame in sampled_frames(clips)] == [0, 10, 20, 0, 10]
     assert [number_in(frame.picture) for frame in sampled_frames(clips, 2)] == [0, 10]
+
+
+@pytest.mark.parametrize("colour", [(200, 30, 40), (30, 200, 40), (30, 40, 200)])
+def test_red_stays_red(tmp_path: Path, colour: tuple[int, int, int]) -> None:
+    with write_movie(tmp_path / "a.mp4", (64, 48), 30) as movie:
+        movie.add(np.full((48, 64, 3), colour, np.uint8), 0)
+    with open_video(tmp_path / "a.mp4") as video:
+        (frame,) = video.frames()
+    assert frame.picture[24, 32] == pytest.approx(colour, abs=6)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range) == (6, 1), "a player need not guess: BT.601, limited"
