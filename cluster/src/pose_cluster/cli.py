@@ -46,7 +46,7 @@ def parser() -> FlagParser:
     text = "auto: a running Ray; local: start one here; ray://HOST:10001, HOST:6379 (default: local)"
     where.add_argument("--address", default="local", metavar="WHERE", help=text)
     what = result.add_argument_group("what")
-    text = "such as yolo,hrn (default: all that run by shards)"
+    text = "such as yolo,hrn (default: those of pose run that run by shards)"
     what.add_argument("--stages", metavar="NAMES", help=text)
     for stage in installed_stages():
         what.add_argument(f"--{stage.name}", default="", metavar="'FLAGS'", help=f"more flags for {stage.name}")
@@ -99,14 +99,15 @@ def asked(args: argparse.Namespace) -> ClusterOptions:
 
 
 def chosen_stages(names: str | None) -> tuple[StageFacts, ...]:
-    """Those of these names in the order of `pose run`; without names all that run by shards. Raises UsageError."""
+    """Those of these names in the order of `pose run`; without names those of it. Raises UsageError."""
     from stage_kit.stages import installed_stages
 
     able = [stage for stage in installed_stages() if hasattr(import_module(stage.package), "open_run")]
     if names is None:
-        if not able:
+        unasked = tuple(stage for stage in able if stage.in_run)
+        if not unasked:
             raise UsageError("no stage that runs by shards is installed here", "make setup")
-        return tuple(able)
+        return unasked
     wanted = {name.strip().removesuffix("-stage") for name in names.split(",")}
     known = {stage.name.removesuffix("-stage"): stage for stage in able}
     if strange := sorted(wanted - known.keys()):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from openpose_stage.decode import OwnRules
 from openpose_stage.layouts import BODY_25, COCO, MPI, Layout, with_seed_links
 from openpose_stage.network import FieldNetwork
 from openpose_stage.options import ModelOptions
@@ -64,14 +65,14 @@ class OpenposePlan(NetworkPlan[FieldNetwork]):
         stride: input pixels of a cell.
         multiple: of which the sides of an input are.
         height: of inputs, in pixels.
-        threshold: least value of a part's map that suits it.
+        own: the rules that suit it.
     """
 
     layout: Layout
     stride: int
     multiple: int
     height: int
-    threshold: float = 0.1
+    own: OwnRules = field(default_factory=OwnRules)
 
 
 def plan_network(options: ModelOptions, seed_links: bool = False) -> OpenposePlan:
@@ -128,7 +129,7 @@ def _caffe_plan(name: str, options: ModelOptions) -> OpenposePlan:
         stride=8,
         multiple=8,
         height=options.height or 368,
-        threshold=model.threshold,
+        own=OwnRules(threshold=model.threshold),
     )
 
 
