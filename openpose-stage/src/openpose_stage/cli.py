@@ -29,7 +29,7 @@ NUMBERS: dict[str, tuple[type, float | None, str]] = {
     "min_points": (int, None, "least number of points of a person"),
     "min_mean": (float, None, "least total over number of points of a person"),
 }
-OF_THE_MODEL = {"upsample": "4", "min_points": "4", "min_mean": "0.7"}
+OF_THE_MODEL = {"upsample": "4, lite 1", "min_points": "4", "min_mean": "0.7"}
 SIZES = ("circle_radius", "line_thickness")
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LITE = Path(__file__).parent / "lite" / "openpose_lite.pth"
 HPE = "human-pose-estimation-0001"
+# Its cells are four pixels wide and its heatmaps smooth. Enlarged four times they gave 0.3 points less of PCK@0.2 on
+# MPII's validation, more people who are nobody, and took four times as long.
+LITE_RULES = OwnRules(upsample=1)
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _lite_plan(options: ModelOptions) -> OpenposePlan:
         stride=STRIDE,
         multiple=MULTIPLE,
         height=options.height or 256,
+        own=LITE_RULES,
     )
 
 
