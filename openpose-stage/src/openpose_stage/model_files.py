@@ -59,6 +59,14 @@ CAFFE = {
 }
 
 
+# What a file is by its extension, and the models that it may be of.
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    ".caffemodel": ("a network of Caffe", tuple(CAFFE)),
+    ".xml": ("an IR of OpenVINO", ("hpe-0001",)),
+    ".pth": ("a checkpoint", ("lite",)),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenposePlan(NetworkPlan[FieldNetwork]):
     """A network that can be loaded, and all that its results depend on.
@@ -84,7 +92,7 @@ def plan_network(options: ModelOptions, seed_links: bool = False) -> OpenposePla
     Raises:
         WeightsError: weights that are missing, damaged or of another network.
         ConfigError: a network that this machine cannot run.
-        UsageError: a precision that the CPU lacks.
+        UsageError: a precision that the CPU lacks; a file that is none of the model.
     """
     model = chosen_model(options)
     if model in CAFFE:
@@ -96,14 +104,17 @@ def plan_network(options: ModelOptions, seed_links: bool = False) -> OpenposePla
 
 def chosen_model(options: ModelOptions) -> str:
     """The model's name; `auto` is what a file's extension says, else hpe-0001 where it is fetched, else lite."""
+    path = options.weights_path
+    kind = KINDS.get(path.suffix) if path is not None else None
+    if kind is not None and options.model not in ("auto", *kind[1]):
+        remedy = f"say --model {', '.join(kind[1])}" if len(kind[1]) > 1 else "leave --model out"
+        raise UsageError(f"--model {options.model}: {path} is {kind[0]}, which is no file of it", remedy)
     if options.model != "auto":
         return options.model
-    if options.weights_path is not None:
-        if options.weights_path.suffix == ".caffemodel":
-            raise UsageError(
-                f"--weights_path {options.weights_path} needs its --model", "say coco, mpi, mpi-fast or body25"
-            )
-        return "lite" if options.weights_path.suffix == ".pth" else "hpe-0001"
+    if path is not None:
+        if path.suffix == ".caffemodel":
+            raise UsageError(f"--weights_path {path} needs its --model", f"say {', '.join(CAFFE)}")
+        return "lite" if path.suffix == ".pth" else "hpe-0001"
     fetched = find_published(f"{HPE}.xml") and find_published(f"{HPE}.bin")
     return "hpe-0001" if fetched or not LITE.is_file() else "lite"
 
