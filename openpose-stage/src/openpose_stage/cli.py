@@ -11,6 +11,7 @@ from openpose_stage import STAGE, __version__
 from stage_kit.command.draw_flags import style_of
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_run_flags
 from stage_kit.command.stage_main import stage_main
+from stage_kit.export.asked_tables import add_table_flags
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE
 
 MODELS = ("auto", "lite", "hpe-0001", "coco", "mpi", "mpi-fast", "body25")
@@ -41,6 +42,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
     from stage_kit.command.run_options import run_flags
     from stage_kit.command.settings import with_settings
     from stage_kit.command.summary import conclude
+    from stage_kit.export.asked_tables import asked_tables
 
     root = Path(args.workspace) if args.workspace is not None else default_root()
     given = with_settings(parser(), words, root)
@@ -64,6 +66,7 @@ def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
             movies=bool(args.movies),
             batch_size=args.batch_size,
             n_cpu=args.n_cpu,
+            tables=asked_tables(args.tables),
             max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
@@ -87,6 +90,7 @@ def parser() -> FlagParser:
     speed.add_argument("--batch_size", type=int, metavar="N", help="pictures at a time (default: the engine's)")
     speed.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
     add_limit_flags(speed)
+    add_table_flags(speed)
     add_run_flags(parser)
     return parser
 
