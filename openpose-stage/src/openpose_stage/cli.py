@@ -12,6 +12,7 @@ from openpose_stage import STAGE, __version__
 from stage_kit.command.draw_flags import style_of
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_run_flags
 from stage_kit.command.stage_main import parsed, stage_main
+from stage_kit.export.asked_tables import add_table_flags
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[OpenposeOpti
     from pose_contract.workspace import Workspace, default_root
     from stage_kit.command.run_options import run_flags
     from stage_kit.command.settings import with_settings
+    from stage_kit.export.asked_tables import asked_tables
 
     root = Path(args.workspace) if args.workspace is not None else default_root()
     given = with_settings(parser(), words, root)
@@ -96,6 +98,7 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[OpenposeOpti
             movies=bool(args.movies),
             batch_size=args.batch_size,
             n_cpu=args.n_cpu,
+            tables=asked_tables(args.tables),
             max_file_mb=args.max_file_mb,
             **run_flags(args, given.differing),
         )
@@ -114,6 +117,7 @@ def parser() -> FlagParser:
     speed.add_argument("--batch_size", type=int, metavar="N", help="pictures at a time (default: the engine's)")
     speed.add_argument("--n_cpu", type=int, default=0, metavar="N", help="workers (default: 0, one per core)")
     add_limit_flags(speed)
+    add_table_flags(speed)
     add_run_flags(parser)
     return parser
 

@@ -16,6 +16,7 @@ from openpose_stage.points import Peaks, PointRules
 from pose_contract.errors import UsageError
 from pose_contract.workspace import Workspace
 from stage_kit.command.run_options import MAX_BATCH, MAX_READ_MB, RunOptions, require
+from stage_kit.export.asked_tables import CSV_ALONE, AskedTables
 from stage_kit.pictures.draw_style import DrawStyle
 
 Model = Literal["auto", "lite", "hpe-0001", "coco", "mpi", "mpi-fast", "body25"]
@@ -115,6 +116,7 @@ class OpenposeOptions(RunOptions):
     movies: bool = True
     batch_size: int | None = None
     n_cpu: int = 0
+    tables: AskedTables = CSV_ALONE
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""

@@ -180,5 +180,6 @@ class OpenposeSteps:
 
     def write_tables(self) -> Sequence[tuple[str, ImageError]]:
         """openpose/keypoints.csv and the files for pycocotools."""
-        refused = write_tables(self._workspace, self._plan.layout.skeleton, partial(sound_poses, self._workspace))
+        read = partial(sound_poses, self._workspace)
+        refused = write_tables(self._workspace, self._plan.layout.skeleton, read, self._options.tables)
         return [] if refused is None else [(self._workspace.output, refused)]
