@@ -27,11 +27,7 @@ from hrn_stage.inference import estimate_people, keypoints_in_image
 from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import PreparedPerson, person_pose, prepare_person
-<<<<<<< HEAD
-=======
-from hrn_stage.pictures import paste_poses
 from hrn_stage.poses import Boxes, Poses, persons_of
->>>>>>> c09719ef3bc0288a13c68cdc45af81c01b9cdde9
 from pose_contract.errors import UsageError
 from pose_contract.records import Person
 from pose_contract.skeletons import Skeleton
@@ -46,11 +42,7 @@ from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given, require_as_many
 from stage_kit.pictures.images import Picture, decode_image, encode_jpeg, fitting_into_memory
-<<<<<<< HEAD
-from stage_kit.pictures.pose_arrays import pose_arrays
 from stage_kit.pictures.posed_pictures import paste_poses
-=======
->>>>>>> c09719ef3bc0288a13c68cdc45af81c01b9cdde9
 
 Engine = Literal["auto", "openvino", "torch"]
 FilePath = str | os.PathLike[str]
