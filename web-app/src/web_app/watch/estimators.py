@@ -84,15 +84,13 @@ class BottomUp:
         self.skeleton: Skeleton = self._find.skeleton
         self.model = f"{self._find.plan.model} + {self._detect.plan.model}"
         self.precision = f"{self._find.plan.precision} + {self._detect.plan.precision}"
-        self._counted = 0
 
     def __call__(self, frame: Frame) -> Found:
         """The people in the frame."""
         poses = self._find(frame.picture)
-        if frame.number % EVERY == 0:
-            self._counted = len(self._detect(frame.picture))
+        counted = len(self._detect(frame.picture)) if frame.number % EVERY == 0 else None
         keypoints = np.concatenate([poses.keypoints_xy, poses.scores[..., None]], axis=2)
-        return Found(poses.boxes_xyxy, keypoints, poses.person_scores, self._counted)
+        return Found(poses.boxes_xyxy, keypoints, poses.person_scores, counted)
 
 
 def load_networks(networks: Networks) -> Estimator:
