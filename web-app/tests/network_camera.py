@@ -23,7 +23,9 @@ class Camera:
         self.opened = 0
         self.port = 0
         self._pictures = [
-            cv2.imencode(".jpg", frame.picture[..., ::-1])[1].tobytes() for frame in play(seconds=4) if frame.number > 40
+            cv2.imencode(".jpg", frame.picture[..., ::-1])[1].tobytes()
+            for frame in play(seconds=4)
+            if frame.number > 40
         ]
 
     @property
@@ -50,7 +52,7 @@ def network_camera() -> Iterator[Camera]:
     camera = Camera()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             try:
                 if camera.plugged.is_set():
                     camera.send_to(self)

@@ -1,4 +1,4 @@
-"""Ten thousand events: walked through by cursor while others come, and asked for by what the database has indexes of."""
+"""Ten thousand events: walked through by cursor while others come, and asked for by the indexes that there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that are full, or may not be written: told on the page, by the API and by the command, and nothing is lost."""
+"""Databases that are full, or may not be written: told by page, API and command, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -155,7 +155,9 @@ def test_a_database_that_fails_is_tried_again_and_loses_nothing(tmp_path: Path) 
     assert len(events(store, EventQuery())[0]) == 1
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "oracle://x/y", "sqlite", "mysql://a@b/c"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "oracle://x/y", "sqlite", "mysql://a@b/c"]
+)
 def test_a_wrong_url_is_told(url: str) -> None:
     with pytest.raises(UsageError):
         open_store(url)

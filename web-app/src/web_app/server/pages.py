@@ -52,17 +52,13 @@ class View:
         return slice((self.page - 1) * filters.PAGE, self.page * filters.PAGE)
 
 
-def view_of(
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, picture: Kind = "final", part: bool = False
-) -> View:
+def view_of(page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, picture: Kind = "final", part: bool = False) -> View:
     """What a request says of it."""
     return View(page, picture, part)
 
 
 @router.get("/")
-def gallery(
-    request: Request, shared: Shared, listed: Listed, view: Annotated[View, Depends(view_of)]
-) -> Response:
+def gallery(request: Request, shared: Shared, listed: Listed, view: Annotated[View, Depends(view_of)]) -> Response:
     """The gallery, or with `part` the cards of one page alone."""
     entries = shared.catalog.entries()
     found = filters.chosen(entries, listed)

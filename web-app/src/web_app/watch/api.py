@@ -15,7 +15,6 @@ from web_app.watch.asking import MOST_ROWS, EventQuery
 from web_app.watch.event_csv import csv_of
 from web_app.watch.schemas import (
     Chosen,
-    EventOut,
     EventsOut,
     MinuteOut,
     SessionOut,
