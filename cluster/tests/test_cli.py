@@ -59,6 +59,9 @@ def test_without_names_all_stages_that_run_by_shards_are_taken_in_their_order(fr
     options = asked(parser().parse_args(["--workspace", str(fresh)]))
     names = [stage.name for stage in options.stages]
     assert "double-stage" in names and "motion-stage" not in names
+    assert "openpose-stage" not in names, "it is no part of pose run, and has to be named"
+    asked_for = asked(parser().parse_args(["--workspace", str(fresh), "--stages", "openpose"]))
+    assert [stage.name for stage in asked_for.stages] == ["openpose-stage"]
     assert [stage.order for stage in options.stages] == sorted(stage.order for stage in options.stages)
 
 

@@ -226,5 +226,6 @@ class EstimationSteps:
 
     def write_tables(self) -> Sequence[tuple[str, ImageError]]:
         """The aggregates of all records."""
-        refused = write_tables(self._workspace, self._plan.skeleton, partial(sound_poses, self._workspace))
+        read = partial(sound_poses, self._workspace)
+        refused = write_tables(self._workspace, self._plan.skeleton, read, self._options.tables)
         return [] if refused is None else [(self._workspace.output, refused)]
