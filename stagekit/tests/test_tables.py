@@ -122,10 +122,18 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path, photos: dict[str, int], vi
 
 def test_row_groups_bound_the_memory_and_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROW_GROUP", 100)
+    write, held = module.ParquetSink._write, []
+
+    def noted(sink: module.ParquetSink, rows: list[tuple[object, ...]]) -> None:
+        held.append(len(rows))
+        write(sink, rows)
+
+    monkeypatch.setattr(module.ParquetSink, "_write", noted)
     workspace = Workspace(tmp_path)
     for name in wanted_names(12):
         write_photo(workspace, name, 1)
     assert write_tables(workspace, MPII16, asked=BOTH) is None
+    assert held == [100, 100, 16 * 16 - 200]
     file = pq.ParquetFile(workspace.keypoints_parquet)
     groups = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
     assert groups == [100, 100, 16 * 16 - 200] and table_of(workspace) == csv_of(workspace)
