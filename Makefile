@@ -208,5 +208,6 @@ types: $(STAMPS) $(TORCH_STAMPS) $(APP_STAMPS) .venv/.dev
 lock: | $(UV)  ## write the lock files anew from the pyproject files
 	UV='$(if $(findstring /,$(UV)),$(abspath $(UV)),$(UV))' tools/lock
 
-schema: $(STAMPS)  ## write docs/schema/*.json anew from the records
+schema: $(STAMPS) $(APP_STAMPS)  ## write docs/schema/*.json anew from the records and the app's API
 	$(BIN)/pose schema docs/schema
+	$(BIN)/web-app openapi docs/schema/web-app.openapi.json
