@@ -139,7 +139,7 @@ def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh:
     wait_for_first_record(fresh)
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
-    assert not (fresh / "table.txt").exists()
+    assert not (fresh / "output/table.txt").exists()
     assert main(words_for(nodes, fresh, "--workers", "1")) == 0
     assert workspace_bytes(fresh) == wanted
     report = read_report(fresh / "reports/double-stage.json")

@@ -69,6 +69,9 @@ class DoublingSteps:
             return Settled(name, people=int(name[-1]))
         return Numbers(name, tuple(range(int(name[-1]))), self.pixels)
 
+    def forget_listings(self) -> None:
+        self.forgotten = True
+
     def load(self, names: Sequence[str]) -> Loaded:
         self.called.append(f"load of {len(names)}")
         return Loaded("cpu", self.fixed_batch, *self.at_once)

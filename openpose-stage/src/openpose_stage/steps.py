@@ -232,6 +232,9 @@ class OpenposeSteps:
         """Reads the header of a video's record, if there is one."""
         return examined_video(self._options, self._plan, self._reading, self._made_by, self._seen, name, self._times)
 
+    def forget_listings(self) -> None:
+        """Nothing: no folder's listing is kept."""
+
     def load(self, names: Sequence[str]) -> Loaded:  # noqa: ARG002 - nothing is calibrated
         """Loads the network."""
         self._network = network = self._plan.load(tuple)
