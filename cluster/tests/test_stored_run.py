@@ -11,6 +11,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from conftest import pictures
 from fsspec.registry import _registry
 from stores import QUICK, CountingSystem, downloaded, in_memory, opened, uploaded, whole
 
@@ -107,24 +108,26 @@ def test_only_what_has_changed_is_read_and_stale_outputs_go(
 
 
 def test_a_death_at_every_change_leaves_what_a_rerun_mends(
-    store: ObjectStore, wanted: dict[str, bytes], fresh: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    fresh, store = pictures(tmp_path / "fresh", 6), in_memory()
+    uploaded(fresh, store)
     store.system.asked.clear()
-    over(store, tmp_path / "scratch", shard_size=12)
-    changes = len(store.system.of("put_file", "rm_file"))
-    assert changes >= 50
-    for dies_at in range(0, changes, 3):
+    over(store, tmp_path / "scratch", shard_size=4)
+    wanted, changes = downloaded(store), len(store.system.of("put_file", "rm_file"))
+    assert changes >= 12
+    for dies_at in range(changes):
         mortal = in_memory()
         uploaded(fresh, mortal)
         mortal.system.left = dies_at
         with pytest.raises(SystemExit):
-            over(mortal, tmp_path / "scratch", shard_size=12)
+            over(mortal, tmp_path / "scratch", shard_size=4)
         there = downloaded(mortal)
         for file in [file for file in there if file.startswith("annots/")]:
             picture = file.replace("annots/", "inspect/").removesuffix(".json") + ".jpg"
             assert there[picture] == wanted[picture], "the record is the done-mark"
         mortal.system.left = -1
-        over(mortal, tmp_path / "scratch", shard_size=12)
+        over(mortal, tmp_path / "scratch", shard_size=4)
         assert downloaded(mortal) == wanted, dies_at
 
 

@@ -69,7 +69,7 @@ class Carrier:
                 target = self._scratch.place(file)
             except (FileExistsError, NotADirectoryError):  # a store may hold both `a` and `a/b`
                 return
-            head = self._store.head(file) if part is Part.HEAD else b""
+            head = self._store.head(file, stored.size) if part is Part.HEAD else b""
             if head is None or (part is Part.WHOLE and not self._store.fetch(file, target)):
                 return  # it has gone since it was listed
             self._before[file] = self._scratch.finish(file, stored, part, head)

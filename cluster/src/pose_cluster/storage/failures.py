@@ -23,7 +23,7 @@ CLIENTS = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "re
 NOT_PASSING = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError"}
 REFUSED = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
 FULL = {errno.ENOSPC, errno.EDQUOT}
-LASTING = {*FULL, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM}
+LASTING = {*FULL, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EINVAL}
 MOST_LETTERS = 300
 
 

@@ -81,9 +81,12 @@ class ObjectStore:
         """Copies an object into a file; whether it was there."""
         return self._tried(f"read {file}", lambda: self._fetch(file, target), lambda: False)
 
-    def head(self, file: str) -> bytes | None:
-        """An object's first bytes; None where there is none."""
-        found = self._tried(f"read {file}", lambda: self.system.cat_file(self._path(file), 0, HEAD_BYTES), _nothing)
+    def head(self, file: str, size: int) -> bytes | None:
+        """The first bytes of an object of that size; None where there is none."""
+        most = min(size, HEAD_BYTES)
+        if not most:
+            return b""
+        found = self._tried(f"read {file}", lambda: self.system.cat_file(self._path(file), start=0, end=most), _nothing)
         return None if found is None else bytes(found)
 
     def read(self, file: str) -> bytes | None:

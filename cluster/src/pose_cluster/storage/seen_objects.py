@@ -44,7 +44,8 @@ class SeenObjects:
         with self.scratch.telling():
             if not self._local.is_file():
                 return
-            now = _parsed(self._local.read_bytes())
+            known = _parsed(self._local.read_bytes())
+        now = {file: row for file, row in known.items() if (self.scratch.root / file).exists()}
         block = blocks(self.shard, self.names)[0]
         before = self._read(block)
         foreign = [file for file in before if file not in now][: len(self.names)]
