@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,14 +208,36 @@ def test_a_stage_that_finds_the_disk_full_has_its_work_put(
 
     def full(some: Any, shard: str, among: Any = ()) -> Any:
         inner(names[:10], shard, among)
-        raise WorkspaceError(f"cannot write {run._scratch.root}/annots/x.json: No space left", "free some disk space")
+        raise WorkspaceError(
+            f"cannot write {run._scratch.root}/annots/x.json: {os.strerror(errno.ENOSPC)}", "free some"
+        )
 
     inner = run._inner.shard
     monkeypatch.setattr(run._inner, "shard", full)
-    with pytest.raises(WorkspaceError, match=r"cannot write memory://.*/poses/annots/x.json"):
+    with pytest.raises(WorkspaceError, match=r"the scratch folder .*/scratch is full"):
         run.shard(names, "1of1")
     assert len([file for file in downloaded(store) if file.startswith("annots/")]) == 9
     over(store, tmp_path / "scratch")
+    assert downloaded(store) == wanted
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 200 KB, for scratch."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "pose-test", str(folder)], check=False)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_on_a_small_disk_a_smaller_shard_helps(store: ObjectStore, wanted: dict[str, bytes], small_disk: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"the scratch folder .*/small is full") as caught:
+        over(store, small_disk, shard_size=50)
+    assert "--shard-size" in caught.value.remedy
+    over(store, small_disk, shard_size=5)
     assert downloaded(store) == wanted
 
 

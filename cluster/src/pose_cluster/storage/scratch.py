@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -10,8 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pose_cluster.storage.failures import scratch_failed
+from pose_cluster.storage.failures import FULL, scratch_failed
 from pose_cluster.storage.transfers import Part, Stored, Times
+from pose_contract.errors import WorkspaceError
 
 PREFIX = "pose-cluster-"
 LOCK = ".lock"
@@ -46,6 +48,12 @@ class Scratch:
             yield
         except OSError as error:
             raise scratch_failed(self.above, error) from error
+
+    def meant_by(self, error: WorkspaceError) -> WorkspaceError:
+        """What a stage's run says of its workspace, for a user who knows of no such folder."""
+        if any(os.strerror(number) in error.reason for number in FULL):
+            return scratch_failed(self.above, OSError(errno.ENOSPC, ""))
+        return error
 
     def clear(self) -> None:
         """Removes all of the workspace but settings and locks."""

@@ -66,10 +66,10 @@ class StoredRun:
                 kept = self._bring_shard(names, shard)
                 try:
                     report = self._inner.shard(names, shard, among)
-                except WorkspaceError:  # the scratch disk is full: what is done need not be done again
+                except WorkspaceError as error:  # what is done need not be done again
                     with contextlib.suppress(StageError):
                         self._carrier.put(kept)
-                    raise
+                    raise self._scratch.meant_by(error) from error
                 edited = self._carrier.put(kept)
                 seen.put()
             finally:
