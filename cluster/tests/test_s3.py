@@ -67,10 +67,14 @@ def wanted(fresh: Path, installed: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def store(bad_day: BadDay, fresh: Path) -> ObjectStore:
-    result = open_store(f"s3://{BUCKET}/{uuid.uuid4().hex}/poses", QUICK)
-    uploaded(fresh, result)
-    return result
+def empty(bad_day: BadDay) -> ObjectStore:
+    return open_store(f"s3://{BUCKET}/{uuid.uuid4().hex}/poses", QUICK)
+
+
+@pytest.fixture
+def store(empty: ObjectStore, fresh: Path) -> ObjectStore:
+    uploaded(fresh, empty)
+    return empty
 
 
 def test_a_run_and_a_rerun(store: ObjectStore, bad_day: BadDay, wanted: dict[str, bytes], tmp_path: Path) -> None:
@@ -147,7 +151,7 @@ def test_a_store_that_stays_broken_ends_the_run_with_what_helps(
     ],
 )
 def test_what_a_user_may_have_got_wrong(
-    store: ObjectStore,
+    empty: ObjectStore,
     uri: str,
     variables: dict[str, str],
     code: int,
@@ -158,7 +162,7 @@ def test_what_a_user_may_have_got_wrong(
     monkeypatch.setattr(object_store, "Patience", lambda: QUICK)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert main(["run", "--workspace", uri.format(store=store.uri), "--stages", "double"]) == code
+    assert main(["run", "--workspace", uri.format(store=empty.uri), "--stages", "double"]) == code
     printed = capsys.readouterr().err
     assert message in printed and "  -> " in printed and "Traceback" not in printed
     assert len(printed.splitlines()) <= 3
@@ -166,7 +170,7 @@ def test_what_a_user_may_have_got_wrong(
 
 @pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"])
 def test_wrong_credentials_are_told_at_once(
-    store: ObjectStore, bad_day: BadDay, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty: ObjectStore, bad_day: BadDay, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     body = f"<Error><Code>{code}</Code><Message>refused</Message></Error>".encode()
 
@@ -176,9 +180,9 @@ def test_wrong_credentials_are_told_at_once(
 
     monkeypatch.setattr(bad_day, "application", refuses)
     asked = len(bad_day.asked)
-    assert main(["run", "--workspace", store.uri, "--stages", "double"]) == 5
+    assert main(["run", "--workspace", empty.uri, "--stages", "double"]) == 5
     printed = capsys.readouterr().err
-    assert f"cannot list images/ in {store.uri}: refused\n  -> check who may: AWS_ACCESS_KEY_ID" in printed
+    assert f"cannot list images/ in {empty.uri}: refused\n  -> check who may: AWS_ACCESS_KEY_ID" in printed
     assert len(bad_day.asked) - asked <= 3, "it is not tried again"
 
 
@@ -190,8 +194,10 @@ def test_wrong_credentials_are_told_at_once(
     ],
 )
 def test_flags_are_refused_before_ray_is_started(
-    store: ObjectStore, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    empty: ObjectStore, fresh: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", "--workspace", store.uri, "--stages", "double", *words]) in (2, 5)
+    picture = fresh / "images/000.png"
+    empty.put(picture, "images/000.png")
+    assert main(["run", "--workspace", empty.uri, "--stages", "double", *words]) in (2, 5)
     printed = capsys.readouterr().err
     assert message in printed and "  -> " in printed and "Traceback" not in printed

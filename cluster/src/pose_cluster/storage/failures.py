@@ -91,5 +91,6 @@ def scratch_failed(scratch: str, error: OSError) -> WorkspaceError:
 
 def first_line(error: Exception) -> str:
     """The beginning of what an error says, in printable letters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     return printable(lines[0])[:MOST_LETTERS] if lines else type(error).__name__

@@ -170,7 +170,7 @@ def open_store(uri: str, patience: Patience | None = None) -> ObjectStore:
     except ImportError as error:
         raise UsageError(f"object storage needs a package: {first_line(error)}", "make setup CLUSTER=1") from None
     try:
-        system, root = url_to_fs(uri, use_listings_cache=False, **CLIENT.get(scheme, {}))
+        system, root = url_to_fs(uri, use_listings_cache=False, skip_instance_cache=True, **CLIENT.get(scheme, {}))
     except Exception as error:  # of any package for any store
         raise not_opened(uri, error) from None
     if scheme == "s3":
