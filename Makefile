@@ -38,10 +38,12 @@ INT8 ?= $(if $(wildcard .venv/.int8),1)
 STROKES ?= $(if $(wildcard .venv/.strokes),1)
 BYTETRACK ?= $(if $(wildcard .venv/.bytetrack),1)
 CLUSTER ?= $(if $(wildcard .venv/.cluster),1)
+PARQUET ?= $(if $(wildcard .venv/.parquet),1)
 APP ?= $(if $(wildcard .venv/.app),1)
 APP_STAMPS := .venv/.app .venv/.ours-app
 EXTRAS := $(if $(filter 1,$(TORCH)),$(TORCH_STAMPS)) $(if $(filter 1,$(INT8)),.venv/.int8)
 EXTRAS += $(if $(filter 1,$(STROKES)),.venv/.strokes) $(if $(filter 1,$(BYTETRACK)),.venv/.bytetrack)
+EXTRAS += $(if $(filter 1,$(PARQUET)),.venv/.parquet)
 EXTRAS += $(if $(filter 1,$(CLUSTER)),.venv/.cluster) $(if $(filter 1,$(APP)),$(APP_STAMPS))
 OURS := contract stagekit yolo-stage hrn-stage openpose-stage motion-stage cluster
 # Whose tests there are; the longest first, so that `make -j2 test` keeps two cores busy to the end.
@@ -93,7 +95,7 @@ READY := $(INSTALLED) $(WORKSPACE_READY)
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and training: TORCH=1 (taken where there is a GPU); int8: INT8=1; tennis strokes: STROKES=1; crowds: BYTETRACK=1; the app: APP=1; many machines: CLUSTER=1
+setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and training: TORCH=1 (taken where there is a GPU); int8: INT8=1; tennis strokes: STROKES=1; crowds: BYTETRACK=1; the app: APP=1; many machines: CLUSTER=1; Parquet: PARQUET=1
 
 .uv/bin/uv:
 	python3 -m venv .uv
@@ -107,7 +109,7 @@ setup: $(STAMPS) $(EXTRAS)  ## once: .venv from pinned locks; with PyTorch and t
 	$(INSTALL) -r $<
 	@touch $@
 
-.venv/.torch .venv/.int8 .venv/.strokes .venv/.bytetrack .venv/.app .venv/.cluster .venv/.dev: .venv/.%: requirements-%.lock .venv/.base
+.venv/.torch .venv/.int8 .venv/.strokes .venv/.bytetrack .venv/.parquet .venv/.app .venv/.cluster .venv/.dev: .venv/.%: requirements-%.lock .venv/.base
 	$(INSTALL) -r $<
 	@touch $@
 
@@ -206,5 +208,6 @@ types: $(STAMPS) $(TORCH_STAMPS) $(APP_STAMPS) .venv/.dev
 lock: | $(UV)  ## write the lock files anew from the pyproject files
 	UV='$(if $(findstring /,$(UV)),$(abspath $(UV)),$(UV))' tools/lock
 
-schema: $(STAMPS)  ## write docs/schema/*.json anew from the records
+schema: $(STAMPS) $(APP_STAMPS)  ## write docs/schema/*.json anew from the records and the app's API
 	$(BIN)/pose schema docs/schema
+	$(BIN)/web-app openapi docs/schema/web-app.openapi.json

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pose_cluster.cli import asked, main, parser
+from pose_cluster.environment import Environment
 from pose_cluster.ray_pool import Place, room
 
 COMMAND = Path(sys.executable).parent / "pose-cluster"
@@ -55,13 +56,20 @@ def test_flags_become_options_and_a_stage_s_words(fresh: Path) -> None:
     (stage,) = options.stages
     common = ("--workspace", str(fresh), "--quiet", "--overwrite")
     assert options.words == {stage.name: (*common, "--pause", "0.5")}
-    assert (options.shard_size, options.place, options.address) == (7, Place(3, 4, 0.5), "local")
+    assert (options.shard_size, options.place, options.address) == (
+        7,
+        Place(3, 4, 0.5, Environment(inherits=True)),
+        "local",
+    )
 
 
 def test_without_names_all_stages_that_run_by_shards_are_taken_in_their_order(fresh: Path) -> None:
     options = asked(parser().parse_args(["--workspace", str(fresh)]))
     names = [stage.name for stage in options.stages]
     assert "double-stage" in names and "motion-stage" not in names
+    assert "openpose-stage" not in names, "it is no part of pose run, and has to be named"
+    asked_for = asked(parser().parse_args(["--workspace", str(fresh), "--stages", "openpose"]))
+    assert [stage.name for stage in asked_for.stages] == ["openpose-stage"]
     assert [stage.order for stage in options.stages] == sorted(stage.order for stage in options.stages)
 
 

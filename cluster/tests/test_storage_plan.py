@@ -139,7 +139,7 @@ OLD, NEW = (3, 100), (3, 200)
             {"inspect/a.jpg": OLD, "annots/a.json": OLD, "cuts/a-1.jpg": OLD},
             {"inspect/a.jpg": NEW, "annots/a.json": NEW},
             (),
-            Putting(("annots/a.json",), ("inspect/a.jpg",), ("cuts/a-1.jpg",), ("annots/a.json",)),
+            Putting(("annots/a.json",), ("cuts/a-1.jpg",), ("inspect/a.jpg",), ("annots/a.json",)),
         ),
         (  # a person's record stays until the new one is there
             {"annots/a.json": OLD},
@@ -168,8 +168,8 @@ def test_the_order_in_which_work_is_put_back(
 
 
 def test_what_is_left_when_somebody_has_edited_a_record() -> None:
-    plan = Putting(("annots/a.json", "annots/b.json"), ("cuts/a-0.jpg", "cuts/b-0.jpg"), (), ("annots/a.json",), ())
-    assert plan.without(FIRST, {"a"}) == Putting(("annots/b.json",), ("cuts/b-0.jpg",))
+    plan = Putting(("annots/a.json", "annots/b.json"), (), ("cuts/a-0.jpg", "cuts/b-0.jpg"), ("annots/a.json",), ())
+    assert plan.without(FIRST, {"a"}) == Putting(("annots/b.json",), (), ("cuts/b-0.jpg",))
     assert FIRST.stem_of_record("annots/sub/a.png.json") == "sub/a.png"
     assert SECOND.stem_of_record("output/poses/sub/v.mp4.jsonl") == "sub/v.mp4"
 

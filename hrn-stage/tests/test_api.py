@@ -16,8 +16,9 @@ from fakes import COLOURS, GREY, MarkerEstimator, config_with, marked_person, pl
 from PIL import Image
 
 import hrn_stage
-from hrn_stage.api import PACKAGED_CONFIG, Boxes, DrawStyle, LoadedEstimator, Poses, draw_poses, load_estimator
+from hrn_stage.api import PACKAGED_CONFIG, DrawStyle, LoadedEstimator, draw_poses, load_estimator
 from hrn_stage.cli import main
+from hrn_stage.poses import Boxes, Poses
 from pose_contract.errors import ConfigError, ImageError, UsageError, WeightsError
 from pose_contract.records import Box, ImageAnnot, MadeBy, Person
 from pose_contract.storage import read_poses, write_record

@@ -15,7 +15,8 @@ from story import poses_of, run
 from hrn_stage.config import HrnConfig
 from hrn_stage.data_set_skeleton import skeleton_for
 from hrn_stage.training.begin import fine_tuning, measured_network
-from hrn_stage.training.datasets import mpii_from_lsp, read_samples
+from hrn_stage.training.datasets import read_samples
+from hrn_stage.training.lsp_labels import mpii_from_lsp
 from hrn_stage.training.refusals import require_known_labels, require_trainable
 from hrn_stage.training.samples import Sample, extent_box
 from hrn_stage.training.selection import well_centred

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrn_stage.pictures import paste_poses
 from pose_contract.records import Box, Keypoint, PersonPose
 from pose_contract.skeletons import MPII16
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE, DrawStyle
+from stage_kit.pictures.posed_pictures import paste_poses
 
 GREY = np.full((200, 300, 3), 128, np.uint8)
 

@@ -121,13 +121,14 @@ def run(
     network: SquareNetwork | None = None,
     decode: DecodeOptions | None = None,
     model: ModelOptions | None = None,
+    told: bool = False,
     **options: object,
 ) -> RunReport:
     chosen = OpenposeOptions(
         workspace=own_folders(workspace),
         model=model or ModelOptions(),
         decode=decode or DecodeOptions(),
-        quiet=True,
+        quiet=not told,
         **options,  # type: ignore[arg-type]
     )
     return find_poses(chosen, plan_with(network or SquareNetwork()))

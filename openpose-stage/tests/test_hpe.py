@@ -157,6 +157,8 @@ def spoil(folder: Path, how: str) -> Path:
         path.with_suffix(".bin").write_text("<html>not found</html>")
     elif how == "text":
         path.write_text("weights")
+    elif how == "photo":
+        path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(range(256)))
     elif how == "cut xml":
         path.write_text(path.read_text()[:700])
     else:
@@ -164,13 +166,15 @@ def spoil(folder: Path, how: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("how", ["no bin", "cut bin", "html", "html bin", "text", "cut xml", "nothing"])
-def test_spoilt_irs_are_refused(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["no bin", "cut bin", "html", "html bin", "text", "photo", "cut xml", "nothing"])
+def test_spoilt_irs_are_refused(tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]) -> None:
     small_ir(tmp_path / "net.xml", (19, 38))
     path = spoil(tmp_path, how)
     with pytest.raises(WeightsError) as error:
         load_openpose(weights_path=path)
     assert error.value.remedy and "net" in error.value.reason
+    if how in ("text", "photo"):
+        assert capfd.readouterr().err == "", "OpenVINO's readers of other formats print what they think of it"
 
 
 def test_files_of_a_published_name_must_be_the_published_ones(tmp_path: Path, shared: Path) -> None:
@@ -193,6 +197,10 @@ def test_files_of_a_published_name_must_be_the_published_ones(tmp_path: Path, sh
         ({"weights_path": Path("none.caffemodel")}, UsageError, "needs its --model"),
         ({"model": "body25", "weights_path": Path("none.caffemodel")}, WeightsError, "no weights file"),
         ({"weights_path": Path("none.xml")}, WeightsError, "no weights file none.xml"),
+        ({"model": "mpi", "weights_path": Path("my.xml")}, UsageError, "--model mpi: my.xml is an IR of OpenVINO"),
+        ({"model": "lite", "weights_path": Path("my.xml")}, UsageError, "--model lite: my.xml is an IR of OpenVINO"),
+        ({"model": "hpe-0001", "weights_path": Path("my.pth")}, UsageError, "my.pth is a checkpoint"),
+        ({"model": "lite", "weights_path": Path("my.caffemodel")}, UsageError, "my.caffemodel is a network of Caffe"),
     ],
 )
 def test_what_is_not_there_says_what_helps(

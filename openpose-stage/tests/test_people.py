@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openpose_stage.people import frame_pose, person_of_frame, person_poses
-from pose_contract.skeletons import COCO18
+from openpose_stage.people import frame_pose, people_of, person_pose
+from pose_contract.records import PersonPose
+from pose_contract.skeletons import COCO18, Skeleton
 
 
 def poses(*people: dict[int, tuple[float, float, float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -15,6 +16,12 @@ def poses(*people: dict[int, tuple[float, float, float]]) -> tuple[np.ndarray, n
         for part, (x, y, score) in person.items():
             xy[row, part], scores[row, part] = (x, y), score
     return xy, scores
+
+
+def person_poses(
+    xy: np.ndarray, scores: np.ndarray, skeleton: Skeleton, picture_wh: tuple[int, int]
+) -> tuple[PersonPose, ...]:
+    return tuple(person_pose(person, skeleton) for person in people_of(xy, scores, picture_wh))
 
 
 def test_nobody() -> None:
@@ -43,5 +50,8 @@ def test_people_are_numbered_from_left_to_right_and_scores_stay_within_one() -> 
 
 
 def test_a_videos_line_holds_the_same() -> None:
-    (person,) = person_poses(*poses({0: (80, 10, 0.5), 9: (1.2345, 2.3456, 0.123456)}), COCO18, (100, 50))
-    assert person_of_frame(frame_pose(person), COCO18) == person
+    (person,) = people_of(*poses({0: (80, 10, 0.5), 9: (1.23456, 2.34567, 0.123456)}), (100, 50))
+    record, line = person_pose(person, COCO18), frame_pose(person)
+    assert (line.index, line.score, line.box) == (record.index, record.score, record.box)
+    assert line.keypoints == tuple((point.x, point.y, point.score) for point in record.keypoints)
+    assert line.keypoints[9] == (1.235, 2.346, 0.1235)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pose_contract.skeletons import COCO17, LSP14, MPII16, Skeleton
+from pose_contract.skeletons import COCO17, COCO18, LSP14, MPII16, Skeleton
 from stage_kit.pictures.faces import HELD_SECONDS, Body, FacesInMovie, Region, face_regions, without_faces
 
 # A person of 170 px: a pixel is a centimetre. x, y from the middle of the head.
@@ -129,3 +129,38 @@ def test_a_face_that_is_lost_in_a_movie_stays_covered_for_a_while() -> None:
     assert len(faces.regions(0.2, [elsewhere])) == 2
     assert faces.regions(0.3, [Region((15, 15, 25, 25))])[1:] == (elsewhere.grown(1.4),)
     assert faces.regions(0.3 + HELD_SECONDS + 0.01, []) == ()
+
+
+LEGS = {"left_hip": (14, 74), "right_hip": (-14, 74), "left_knee": (14, 116), "left_ankle": (14, 158)}
+ARM = {"neck": (0, 15), "left_shoulder": (19, 24), "left_elbow": (24, 55), "left_wrist": (27, 80)}
+
+
+def bottom_up(points: dict[str, tuple[float, float]], at=HEAD, score=0.9, grown=0.0) -> Body:
+    """Somebody without a detector's box: it ends at the keypoints, or so many pixels beyond them."""
+    xy = np.array([np.add(points.get(name, (0, 0)), at) * (name in points) for name in COCO18.keypoints])
+    scores = np.array([score * (name in points) for name in COCO18.keypoints])
+    low, high = xy[scores > 0].min(axis=0) - grown, xy[scores > 0].max(axis=0) + 1 + grown
+    return Body(xy, scores, (*low.tolist(), *high.tolist()))
+
+
+@pytest.mark.parametrize("score", [0.9, 0.11])
+@pytest.mark.parametrize("points", [LEGS, ARM, ARM | LEGS, ARM | {"nose": (0, 0)}])
+def test_a_head_that_was_not_found_lies_outside_of_a_box_of_keypoints(
+    points: dict[str, tuple[float, float]], score: float
+) -> None:
+    mask = covered(face_regions([bottom_up(points, score=score)], COCO18.keypoints))
+    assert face_is_covered(mask)
+
+
+@pytest.mark.parametrize("turn", [(-1, -1), (1, -1)])
+def test_a_head_below_the_neck_is_covered_too(turn: tuple[int, int]) -> None:
+    upside_down = {name: (x * turn[0], y * turn[1]) for name, (x, y) in ARM.items()}
+    assert face_is_covered(covered(face_regions([bottom_up(upside_down, at=(200, 200))], COCO18.keypoints)), (200, 200))
+
+
+def test_a_detectors_box_is_trusted_and_a_face_that_was_found_costs_no_more_than_before() -> None:
+    boxed = covered(face_regions([bottom_up(ARM, grown=8)], COCO18.keypoints))
+    assert boxed.sum() < covered(face_regions([bottom_up(ARM)], COCO18.keypoints)).sum() / 2
+    face = {"nose": (0, 0), "left_eye": (3, -4), "right_eye": (-3, -4)}
+    y, x = np.nonzero(covered(face_regions([bottom_up(ARM | face)], COCO18.keypoints)))
+    assert np.ptp(x) < 44 and np.ptp(y) < 44

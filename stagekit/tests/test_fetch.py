@@ -21,7 +21,9 @@ import pytest
 
 from pose_contract.errors import UsageError, WeightsError, WorkspaceError
 from stage_kit.weights import fetch as fetch_module
-from stage_kit.weights.fetch import Display, Patience, fetch, fetch_command, fetch_each
+from stage_kit.weights import fetch_display
+from stage_kit.weights.fetch import Patience, fetch, fetch_command, fetch_each
+from stage_kit.weights.fetch_display import Display
 from stage_kit.weights.published import PublishedWeights, published_weights
 
 BODY = b"\x80\x02weights" + bytes(range(256)) * 1200
@@ -660,7 +662,7 @@ def test_one_file_that_fails_does_not_stop_the_others(
 def test_a_log_gets_a_line_now_and_then(
     host: Host, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch_module, "LOG_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(fetch_display, "LOG_EVERY_SECONDS", 0.0)
     fetch_each([entry(host.url("/a", file_of()))], folder, trust=False, patience=PATIENCE)
     assert "net.pth: 0.3 of 0.3 MB (100%)" in capsys.readouterr().out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,11 @@ from pose_contract.workspace import Workspace
 from web_app.server.application import application
 from web_app.server.settings import ServerSettings
 
+pytest_plugins = ["databases"]
+
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
+SHARED = Path(os.environ.get("POSE_SHARED", REPO.parent / "shared"))
 PHOTOS = (
     Photo("a.jpg", (0.9,)),
     Photo("sub/b.jpg", (0.8, 0.2)),
@@ -36,6 +40,14 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("POSE_WORKSPACE", "POSE_APP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Photos and weights that are not part of the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"photos and weights are not here: POSE_SHARED={SHARED}")
+    return SHARED
 
 
 @pytest.fixture

@@ -222,3 +222,12 @@ def test_runs_and_failures_have_a_page(asked: TestClient) -> None:
 def test_the_description_of_the_api_is_complete(asked: TestClient) -> None:
     paths = asked.get("/api/v1/openapi.json").json()["paths"]
     assert all(path.startswith("/api/v1/") for path in paths) and "put" in paths["/api/v1/photos/{entry_id}"]
+
+
+@pytest.mark.parametrize(("path", "title"), [("/", "Gallery"), ("/runs", "Runs and failures"), ("/watch", "Watch")])
+def test_the_page_that_one_is_on_is_marked(asked: TestClient, path: str, title: str) -> None:
+    assert re.findall(r'aria-current="page">([^<]+)<', asked.get(path).text) == [title]
+
+
+def test_a_videos_page_says_what_cannot_be_corrected(asked: TestClient) -> None:
+    assert "Keypoints of videos cannot be corrected here" in asked.get(f"/videos/{id_of('erg.mp4')}").text

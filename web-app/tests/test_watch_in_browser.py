@@ -9,6 +9,7 @@ import pytest
 from test_in_browser import axe, expect, until  # noqa: F401
 from test_watch_api import ask, serve_watch  # noqa: F401
 from test_watch_loop import clip  # noqa: F401
+from workspaces import movie
 
 from web_app.watch.script import ScriptEstimator
 from web_app.watch.service import WatchSettings
@@ -71,6 +72,19 @@ def test_it_is_toggled_by_mouse_and_keyboard_and_a_missing_camera_is_told(page: 
     expect(page.locator("#said")).to_contain_text("camera 0 is not there")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#said")).to_contain_text("Nothing runs")
+
+
+def test_a_file_that_ends_is_told_and_seen_again(page: Any, serve_watch: Any, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "short.mp4").write_bytes(movie(6))
+    source = Source("demo", "file", "short clip", str(tmp_path / "short.mp4"))
+    address = serve_watch(WatchSettings((source,), load=ScriptEstimator))
+    page.goto(f"{address}/watch", wait_until="domcontentloaded")
+    expect(page.locator("#nobody")).to_have_text("Nobody yet.")
+    for generation in (1, 2):
+        page.get_by_role("button", name="Recorded video").click()
+        assert wait_until(lambda wanted=generation: ask(f"{address}/api/v1/status")[1]["generation"] == wanted, 20)
+        expect(page.locator("#said")).to_contain_text("short clip: ended. Press its button to see it again")
+        expect(page.locator("#picture")).to_have_attribute("data-frame", "5")
 
 
 def test_a_phone_shows_it(page: Any, address: str) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 
 import cv2
 import pytest
+from network_camera import network_camera
 
 from pose_contract.errors import UsageError
 from web_app.watch.asking import EventQuery, events, sessions
 from web_app.watch.people import Frame
 from web_app.watch.script import FPS, PLAY, SIZE_WH, ScriptEstimator, play
-from web_app.watch.sources import Source, listed_sources, masked, source_of
+from web_app.watch.sources import OpenSource, Source, listed_sources, masked, source_of
 from web_app.watch.store import open_store, sqlite_url
 from web_app.watch.watcher import Watcher, wait_until
 from web_app.watch.writing import EventWriter
@@ -140,34 +141,40 @@ def test_a_camera_that_is_missing_is_told_and_tried_again(watcher: Make) -> None
     assert one.state == "idle" and one.source is None
 
 
-def test_a_camera_comes_back(watcher: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from web_app.watch import watcher as module
-    from web_app.watch.sources import OpenSource, SourceError
+def test_a_camera_that_is_unplugged_is_told_and_comes_back(watcher: Make) -> None:
+    """A real one, of the network: the pictures come through OpenCV and FFmpeg."""
+    with network_camera() as camera:
+        one = watcher(first_pause=0.1)
+        one.sources["door"] = source_of("door", camera.address)
+        one.start("door")
+        assert wait_until(lambda: one.status()["people"] > 0, 20), one.problem
+        camera.plugged.clear()
+        assert wait_until(lambda: one.state == "error", 20)
+        assert one.problem.startswith("http://***@127.0.0.1") and one.remedy and "secret" not in one.problem
+        assert one.status()["people"] == 0
+        assert [row[-1] for row in outline(one) if row[1] == "leave"] == ["source_stopped"]
+        camera.plugged.set()
+        assert wait_until(lambda: one.status()["people"] > 0, 30), one.problem
+        one.stop()
+        assert camera.opened >= 2 and one.opened == 2
+        found, _ = sessions(one.writer.store, 0, 10)
+        assert {row.source_kind for row in found} == {"rtsp"} and len(found) == 2
 
-    opened = 0
 
-    def unplugged(source: Source) -> OpenSource:
-        nonlocal opened
-        opened += 1
-        if opened == 1:
-            raise SourceError("camera 97 is not there", "plug it in")
+def test_a_camera_that_says_nothing_is_told(watcher: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from web_app.watch import loop
 
-        def frames() -> Iterator[Frame]:
-            for frame in play(seconds=2 * opened, drawn=False):
-                time.sleep(0.001)
-                yield frame
-            raise SourceError("camera 97 gives no more pictures", "plug it in")
+    monkeypatch.setattr(loop, "SILENT_SECONDS", 0.3)
+    hangs = threading.Event()
 
-        return OpenSource(FPS, SIZE_WH, frames())
+    def frames() -> Iterator[Frame]:
+        yield from play(seconds=0.2, drawn=False)
+        hangs.wait(30)
 
-    monkeypatch.setattr(module, "open_source", unplugged)
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
-    one = watcher()
+    one = watcher(open_source=lambda _: OpenSource(FPS, SIZE_WH, frames()))
     one.start("camera")
-    assert wait_until(lambda: opened >= 4, 20)
-    one.stop()
-    reasons = [row[-1] for row in outline(one) if row[1] == "leave"]
-    assert reasons and reasons[0] == "source_stopped"
+    assert wait_until(lambda: one.state == "error" and "no frame for" in one.problem, 20)
+    hangs.set()
 
 
 def test_a_file_that_is_none_is_told(watcher: Make) -> None:
@@ -191,21 +198,36 @@ def test_an_estimator_that_fails_ends_the_source_not_the_server(
     assert wait_until(lambda: one.state == "running", 5)
 
 
-def test_toggling_gives_threads_back(watcher: Make) -> None:
-    one = watcher(paced=True)
-    one.start("synthetic")
-    assert wait_until(lambda: one.hub.latest() is not None, 10)
-    before = threading.active_count()
-    for turn in range(20):
-        begun = time.monotonic()
-        one.start("file" if turn % 2 else "synthetic")
-        generation = one.generation
-        assert wait_until(
-            lambda wanted=generation: (found := one.hub.latest()) is not None and found.generation == wanted, 10
-        )
-        assert time.monotonic() - begun < 10
-    assert wait_until(lambda: threading.active_count() <= before, 5)
-    one.stop()
+def handles() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not tell a process's handles")
+def test_toggling_gives_threads_and_handles_back(watcher: Make) -> None:
+    """Twenty times between a camera of the network and a file; a missing camera now and then."""
+    with network_camera() as camera:
+        one = watcher(paced=True)
+        one.sources["door"] = source_of("door", camera.address)
+
+        def toggle(turn: int) -> None:
+            if turn % 5 == 4:
+                one.start("camera")
+                assert wait_until(lambda: one.state == "error", 10)
+            one.start("file" if turn % 2 else "door")
+            wanted = one.generation
+            assert wait_until(lambda: (found := one.hub.latest()) is not None and found.generation == wanted, 20)
+
+        def at_rest() -> tuple[int, int]:
+            one.stop()
+            assert wait_until(lambda: not [t for t in threading.enumerate() if "process_request" in t.name], 10)
+            return threading.active_count(), handles()
+
+        toggle(0), toggle(1)
+        before = at_rest()
+        for turn in range(20):
+            toggle(turn)
+        assert at_rest() == before
+        assert one.opened == 22 and one.loaded == 1
 
 
 def test_an_address_is_shown_without_its_password() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose_cluster import COMMAND, __version__
+from pose_cluster.environment import add_environment_flags, asked_environment
 from pose_contract.errors import USAGE, UsageError
 from stage_kit.command.exits import run_command
 from stage_kit.command.flags import FlagParser, add_talk_flags
@@ -51,7 +52,7 @@ def parser() -> FlagParser:
     text = "auto: a running Ray; local: start one here; ray://HOST:10001, HOST:6379 (default: local)"
     where.add_argument("--address", default="local", metavar="WHERE", help=text)
     what = result.add_argument_group("what")
-    text = "such as yolo,hrn (default: all that run by shards)"
+    text = "such as yolo,hrn (default: those of pose run that run by shards)"
     what.add_argument("--stages", metavar="NAMES", help=text)
     for stage in installed_stages():
         what.add_argument(f"--{stage.name}", default="", metavar="'FLAGS'", help=f"more flags for {stage.name}")
@@ -63,7 +64,7 @@ def parser() -> FlagParser:
     text = "cores that Ray counts for a worker (default: a whole node's)"
     size.add_argument("--cpus-per-task", type=int, default=0, metavar="N", help=text)
     size.add_argument("--gpus-per-task", type=float, default=0.0, metavar="N", help="GPUs of a worker (default: 0)")
-    size.add_argument("--python", metavar="FILE", help="a worker's interpreter, on its node (default: this one)")
+    add_environment_flags(result.add_argument_group("environment"))
     run = result.add_argument_group("run")
     run.add_argument("--overwrite", action="store_true", help="do all images anew, except corrected records")
     run.add_argument("--keep_going", action="store_true", help="exit 0 even if some images failed; the report tells")
@@ -98,7 +99,8 @@ def asked(args: argparse.Namespace) -> ClusterOptions:
     words = {stage.name: (*(() if depot else where), *common, *more[stage.name]) for stage in stages}
     for stage in stages:
         require_flags(stage, (*where, *words[stage.name]) if depot else words[stage.name], depot is not None)
-    place = Place(args.workers, args.cpus_per_task, args.gpus_per_task, args.python)
+    environment = asked_environment(args, None if depot else workspace.root)
+    place = Place(args.workers, args.cpus_per_task, args.gpus_per_task, environment)
     return ClusterOptions(
         workspace, stages, words, args.address, args.shard_size, place, args.keep_going, args.quiet, args.verbose, depot
     )
@@ -122,14 +124,15 @@ def found_workspace(uri: str, scratch: str) -> tuple[Workspace, Depot | None]:
 
 
 def chosen_stages(names: str | None) -> tuple[StageFacts, ...]:
-    """Those of these names in the order of `pose run`; without names all that run by shards. Raises UsageError."""
+    """Those of these names in the order of `pose run`; without names those of it. Raises UsageError."""
     from stage_kit.stages import installed_stages
 
     able = [stage for stage in installed_stages() if hasattr(import_module(stage.package), "open_run")]
     if names is None:
-        if not able:
+        unasked = tuple(stage for stage in able if stage.in_run)
+        if not unasked:
             raise UsageError("no stage that runs by shards is installed here", "make setup")
-        return tuple(able)
+        return unasked
     wanted = {name.strip().removesuffix("-stage") for name in names.split(",")}
     known = {stage.name.removesuffix("-stage"): stage for stage in able}
     if strange := sorted(wanted - known.keys()):

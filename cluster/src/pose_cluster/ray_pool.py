@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pose_cluster.dispatch import Lost
+from pose_cluster.environment import Environment
 from pose_cluster.plan import Shard
 from pose_cluster.ray_connection import first_line
 from pose_cluster.worker import Done, Job, StageWorker
@@ -25,13 +25,13 @@ LOOK_EVERY_SECONDS = 30.0
 class Place:
     """What a worker takes of its node, and how it is started; `workers` 0 is as many as there is room for now.
 
-    `cpus` 0 is a whole node, or a GPU's part of one. `python` is the interpreter of a worker's environment.
+    `cpus` 0 is a whole node, or a GPU's part of one.
     """
 
     workers: int = 0
     cpus: int = 0
     gpus: float = 0.0
-    python: str | None = None
+    environment: Environment = field(default_factory=Environment)
 
 
 class RayWorker(StageWorker):
@@ -52,7 +52,7 @@ class RayPool:
         self._job = job
         self._among: Sequence[str] = ()
         self._busy: dict[Any, tuple[Any, Shard]] = {}
-        self._idle: list[Any] = [self._actor()]
+        self._idle: list[Any] = [self._actor() for _ in range(workers)]
         self._told = False
 
     @property
@@ -71,9 +71,16 @@ class RayPool:
         return listing
 
     def open(self, shards: int, among: Sequence[str]) -> int:
-        """Starts the other workers, no more than there are shards; returns how many there are now."""
+        """The first shard may be given; workers beyond their number are let go. Returns how many there are now.
+
+        All have been started at once, so that the others are there when the first has done the prologue.
+        """
+        import ray
+
         self._among = among
-        self._idle += [self._actor() for _ in range(1, min(shards, self._place.workers))]
+        for actor in self._idle[max(shards, 1) :]:
+            ray.kill(actor)
+        del self._idle[max(shards, 1) :]
         return self.idle
 
     def give(self, shard: Shard) -> None:
@@ -122,17 +129,13 @@ class RayPool:
     def _actor(self) -> Any:
         import ray
 
-        variables = {name: value for name, value in os.environ.items() if name.startswith("POSE_")}
-        environment: dict[str, Any] = {"env_vars": variables} if variables else {}
-        if self._place.python:
-            environment["py_executable"] = self._place.python
         made: Any = ray.remote(
             max_restarts=-1,
             max_task_retries=RETRIES,
             num_cpus=self._cpus,
             num_gpus=self._place.gpus,
             scheduling_strategy="SPREAD",
-            runtime_env=environment,
+            runtime_env=self._place.environment.runtime_env(self._job.stage, self._place.gpus),
         )
         return made(RayWorker).remote(self._job)
 

@@ -32,9 +32,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
-    """Writes a file so that it is there whole or not at all: temporary name beside it, fsync, rename.
+    """Writes a file so that it is there whole or not at all. Raises what `opened_anew` raises."""
+    with opened_anew(path) as file:
+        for chunk in chunks:
+            file.write(chunk if isinstance(chunk, bytes) else chunk.encode())
 
-    The temporary name is this process's own, as several processes on several machines may work on one workspace. It is
+
+@contextlib.contextmanager
+def opened_anew(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes its name when the block ends, by fsync and rename; if it fails, the old one stays.
+
+    Its temporary name beside it is this process's own, as several on several machines may work on one workspace. It is
     short: a file name of 255 bytes leaves no room for a suffix.
 
     Raises:
@@ -43,18 +51,17 @@ def write_chunks(path: Path, chunks: Iterable[bytes | str]) -> None:
     """
     temporary = path.with_name(TEMPORARY_PREFIX + own_name(path.name))
     try:
-        try:
-            with _opened(temporary) as file:
-                for chunk in chunks:
-                    file.write(chunk if isinstance(chunk, bytes) else chunk.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
+        with _opened(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise write_error(path, error) from error
+        if isinstance(error, OSError):
+            raise write_error(path, error) from error
+        raise
 
 
 def own_name(name: str) -> str:
@@ -145,5 +152,10 @@ def remove_file(path: Path) -> None:
 
 
 def record_paths(folder: Path) -> Iterator[Path]:
-    """All record files below a folder, in sorted order."""
-    return (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith(".") and not path.is_dir())
+    """All record files below a folder, in sorted order; of each folder in turn the names are held, no more."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - paths of all would take ten times as much memory
+            if (path := folder / name).is_dir():
+                yield from () if path.is_symlink() else record_paths(path)
+            elif name.endswith(".json") and not name.startswith("."):
+                yield path

@@ -116,6 +116,11 @@ class Workspace:
         return self.path(f"{self.output}/keypoints.csv")
 
     @property
+    def keypoints_parquet(self) -> Path:
+        """The same in Parquet: a file, or where workers wrote it a folder of files."""
+        return self.path(f"{self.output}/keypoints.parquet")
+
+    @property
     def keypoints_coco(self) -> Path:
         """The results list that pycocotools loads."""
         return self.path(f"{self.output}/keypoints.coco.json")

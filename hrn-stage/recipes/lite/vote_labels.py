@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from people_sets import LSPET_VALIDATION, Array, set_apart
 from teachers import COCO
 
-from hrn_stage.training.datasets import mpii_from_lsp
+from hrn_stage.training.lsp_labels import mpii_from_lsp
 from pose_contract.skeletons import LSP14, MPII16
 
 LIMBS = list(LSP14.keypoints[:12])

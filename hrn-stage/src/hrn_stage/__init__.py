@@ -19,7 +19,8 @@ from stage_kit.lazy import lazy_exports
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hrn_stage.api import LoadedEstimator, Poses, draw_poses, load_estimator
+    from hrn_stage.api import LoadedEstimator, draw_poses, load_estimator
+    from hrn_stage.poses import Poses
     from stage_kit.pictures.draw_style import DrawStyle
     from stage_kit.runs.stage_run import StageRun
     from stage_kit.stages import StageFacts

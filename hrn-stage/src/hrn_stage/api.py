@@ -15,10 +15,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, cast, get_args, overload
+from typing import Literal, cast, get_args, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hrn_stage import STAGE
 from hrn_stage.config import HrnConfig, read_config
@@ -27,9 +27,9 @@ from hrn_stage.inference import estimate_people, keypoints_in_image
 from hrn_stage.model_files import EstimatorPlan, plan_estimator
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import PreparedPerson, person_pose, prepare_person
-from hrn_stage.pictures import paste_poses
+from hrn_stage.poses import Boxes, Poses, persons_of
 from pose_contract.errors import UsageError
-from pose_contract.records import Box, Keypoint, Person, PersonPose
+from pose_contract.records import Person
 from pose_contract.skeletons import Skeleton
 from pose_contract.workspace import DEFAULT_CONFIG, Workspace
 from stage_kit.command.template import template_file
@@ -37,82 +37,16 @@ from stage_kit.networks.batches import batch_size, in_batches, stacked
 from stage_kit.networks.choices import PrecisionChoice, Weights, require_choices
 from stage_kit.networks.device import Device
 from stage_kit.networks.loaded import LoadedNetwork, load_without_samples
-from stage_kit.pictures.boxes import clip_boxes, listed, valid_boxes
+from stage_kit.pictures.boxes import clip_boxes, valid_boxes
 from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given, require_as_many
 from stage_kit.pictures.images import Picture, decode_image, encode_jpeg, fitting_into_memory
-from stage_kit.pictures.pose_arrays import pose_arrays
+from stage_kit.pictures.posed_pictures import paste_poses
 
 Engine = Literal["auto", "openvino", "torch"]
 FilePath = str | os.PathLike[str]
 PACKAGED_CONFIG = template_file(DEFAULT_CONFIG)
-
-
-class FoundPeople(Protocol):
-    """People with scores, as `yolo_stage.load_detector` finds them."""
-
-    @property
-    def boxes_xyxy(self) -> NDArray[np.float64]:
-        """[N, 4], edges in pixels of the upright picture."""
-
-    @property
-    def scores(self) -> NDArray[np.float64]:
-        """[N], 0 to 1."""
-
-
-Boxes = FoundPeople | ArrayLike
-"""What a detector found, or boxes [N, 4]: left, top, right, bottom, each of a person for certain."""
-
-
-@dataclass(frozen=True, eq=False)
-class Poses:
-    """The poses of the people in one picture, in the order of their boxes; the arrays cannot be written to.
-
-    Attributes:
-        keypoints_xy: float64 [N, J, 2], in pixels of the upright picture, pixel centres at integers; a network may put
-            a keypoint beside the picture.
-        scores: float64 [N, J], 0 to 1: the heatmaps' maxima. Under 0.2 a keypoint is a guess.
-        skeleton: the names of the J keypoints, the limbs, and left and right.
-        boxes_xyxy: float64 [N, 4], as given.
-        person_scores: float64 [N]: the box's score times the mean score of the keypoints with at least 0.2.
-    """
-
-    keypoints_xy: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    skeleton: Skeleton
-    boxes_xyxy: NDArray[np.float64]
-    person_scores: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, records: Sequence[PersonPose], skeleton: Skeleton) -> Poses:
-        """From the records of one picture, which name all keypoints of the skeleton in its order."""
-        found = pose_arrays(records, skeleton)
-        return cls(found.keypoints_xy, found.scores, skeleton, found.boxes_xyxy, found.person_scores)
-
-    def records(self) -> tuple[PersonPose, ...]:
-        """One record a person, as they stand in output/poses/."""
-        rows = zip(self.person_scores, self.boxes_xyxy, self.keypoints_xy, self.scores, strict=True)
-        return tuple(
-            PersonPose(
-                index=index,
-                score=float(score),
-                box=_box(box),
-                keypoints=tuple(
-                    Keypoint(name=name, x=float(x), y=float(y), score=float(sure))
-                    for name, (x, y), sure in zip(self.skeleton.keypoints, keypoints, scores, strict=True)
-                ),
-            )
-            for index, (score, box, keypoints, scores) in enumerate(rows)
-        )
-
-    def __len__(self) -> int:
-        """How many people there are."""
-        return len(self.person_scores)
-
-    def __repr__(self) -> str:
-        """One line a person."""
-        return f"Poses({self.skeleton.name}, {listed(self.boxes_xyxy, self.person_scores)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,7 +91,7 @@ class LoadedEstimator(LoadedNetwork[EstimatorPlan, PoseEstimator]):
         return self._poses(pictures, boxes)
 
     def _poses(self, pictures: Sequence[GivenPicture], people: Sequence[Boxes]) -> list[Poses]:
-        given = [_persons(boxes) for boxes in people]
+        given = [persons_of(boxes) for boxes in people]
         pairs = zip(pictures, given, strict=True)
         cuts = (cut for picture, persons in pairs for cut in self._prepared(picture, persons))
         # All are read before the first is put together: a picture without people may be a bad one too.
@@ -198,34 +132,6 @@ def prepared_by_jpeg(picture: Picture, person: Person, config: HrnConfig) -> Pre
     cut = cut_around(person.box, (width, height), max(CUT_SCALE, context))
     seen = decode_image(encode_jpeg(cut_out(picture, cut)))
     return prepare_person(person.model_copy(update={"cut": cut}), seen, config.MODEL.IMAGE_SIZE, context)
-
-
-def _persons(boxes: Boxes) -> list[Person]:
-    """Records of boxes; those without scores are taken for certain. Raises UsageError."""
-    found = getattr(boxes, "boxes_xyxy", boxes)
-    try:
-        edges = np.asarray(found, np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"expected people or boxes [N, 4], got {type(boxes).__name__}", _GIVE_BOXES) from None
-    if not edges.size:
-        edges = edges.reshape(0, 4)
-    if edges.ndim != 2 or edges.shape[1] != 4:
-        raise UsageError(f"expected boxes [N, 4], got {list(edges.shape)}", _GIVE_BOXES)
-    if not np.isfinite(edges).all():
-        raise UsageError("expected finite edges of boxes, got NaN or infinity", _GIVE_BOXES)
-    scores = np.asarray(getattr(boxes, "scores", np.ones(len(edges))), np.float64)
-    if scores.shape != (len(edges),) or not ((scores >= 0) & (scores <= 1)).all():
-        raise UsageError(f"expected {len(edges)} scores from 0 to 1, got {list(scores.shape)}", _GIVE_BOXES)
-    rows = zip(edges, scores, strict=True)
-    return [Person(index=index, score=float(score), box=_box(box)) for index, (box, score) in enumerate(rows)]
-
-
-_GIVE_BOXES = "give what yolo_stage's detector returns, or left, top, right, bottom of each person"
-
-
-def _box(edges: NDArray[np.float64]) -> Box:
-    x1, y1, x2, y2 = (float(edge) for edge in edges)
-    return Box(x1=x1, y1=y1, x2=x2, y2=y2)
 
 
 def load_estimator(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from hrn_stage import STAGE, __version__
 from stage_kit.command.draw_flags import style_of
 from stage_kit.command.flags import FlagParser, add_limit_flags, add_network_flags, add_run_flags
 from stage_kit.command.stage_main import parsed, stage_main
+from stage_kit.export.asked_tables import add_table_flags
 from stage_kit.pictures.draw_style import MIN_PERSON_SCORE
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ def open_run(words: Sequence[str]) -> StageRun:
     """See `stage_kit.runs.stage_run`."""
     from hrn_stage.steps import estimation_run
 
-    return estimation_run(*_asked(parsed(parser(), words), words))
+    options, plan = _asked(parsed(parser(), words), words)
+    return estimation_run(replace(options, tables=options.tables.in_parts()), plan)
 
 
 def _run(args: argparse.Namespace, words: Sequence[str]) -> int:
@@ -60,6 +63,7 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[EstimateOpti
     from hrn_stage.model_files import plan_estimator
     from hrn_stage.options import EstimateOptions
     from stage_kit.command.run_options import run_flags
+    from stage_kit.export.asked_tables import asked_tables
 
     given, config, cfg, workspace = _where(args, words)
     args = given.args
@@ -69,13 +73,14 @@ def _asked(args: argparse.Namespace, words: Sequence[str]) -> tuple[EstimateOpti
     overridden = [f"{key} {value}" for key, value in zip(args.opts[::2], args.opts[1::2], strict=True)]
     differing = ", ".join(filter(None, (given.differing, *overridden)))
     with given.blamed():
-        style = style_of(args, STAGE)
+        style, tables = style_of(args, STAGE), asked_tables(args.tables)
         plan = plan_estimator(config, cfg, args.weights, args.device, args.engine, args.precision, args.trust)
         options = EstimateOptions(
             workspace=workspace,
             config=plan.config,
             style=style,
             batch_size=args.batch_size,
+            tables=tables,
             max_file_mb=args.max_file_mb,
             **run_flags(args, differing),
         )
@@ -133,6 +138,7 @@ def parser() -> FlagParser:
     add_network_flags(network, ("openvino", "torch"))
     network.add_argument("--batch_size", type=int, metavar="N", help="people per network pass (default: the YAML's)")
     add_limit_flags(network)
+    add_table_flags(network)
     add_run_flags(parser)
     return parser
 

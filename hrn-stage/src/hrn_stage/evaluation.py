@@ -27,7 +27,7 @@ from hrn_stage.metrics import (
 )
 from hrn_stage.people import PreparedPerson
 from hrn_stage.preprocess import PIXELS_PER_UNIT, affine_image_to_input, normalize, warp_person
-from hrn_stage.training.datasets import coco_label_file
+from hrn_stage.training.coco_labels import coco_label_file
 from hrn_stage.training.detections import from_detector
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError

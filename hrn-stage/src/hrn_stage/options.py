@@ -13,6 +13,7 @@ from pose_contract.workspace import DEFAULT_CONFIG, Workspace, default_root
 from stage_kit.command.folders import workspace_of_folders
 from stage_kit.command.run_options import MAX_BATCH, MAX_READ_MB, RunOptions, require
 from stage_kit.command.template import template_file
+from stage_kit.export.asked_tables import CSV_ALONE, AskedTables
 from stage_kit.pictures.draw_style import DrawStyle
 
 YAML_KEYS = {
@@ -28,6 +29,7 @@ class EstimateOptions(RunOptions):
     config: HrnConfig
     style: DrawStyle = field(default_factory=DrawStyle)
     batch_size: int | None = None
+    tables: AskedTables = CSV_ALONE
 
     def __post_init__(self) -> None:
         """Refuses values without a meaning. Raises UsageError."""

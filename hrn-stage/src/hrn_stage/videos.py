@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,16 +16,16 @@ from hrn_stage.inference import Estimated, keypoints_in_image
 from hrn_stage.intake import AGAIN
 from hrn_stage.options import EstimateOptions
 from hrn_stage.people import PreparedPerson, person_pose, prepare_person
-from hrn_stage.pictures import faces_of, paste_poses
 from pose_contract.errors import ImageError
-from pose_contract.records import Keypoint, MadeBy, Person, PersonPose
+from pose_contract.records import MadeBy, Person
 from pose_contract.skeletons import Skeleton
 from pose_contract.video_records import FrameAnnot, FramePose, FramePoses, VideoAnnot, VideoPoses
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.cuts import CUT_SCALE, cut_around, cut_out
 from stage_kit.pictures.draw_style import DrawStyle
-from stage_kit.pictures.faces import FacesInMovie, without_faces
+from stage_kit.pictures.faces import FacesInMovie
 from stage_kit.pictures.images import Picture
+from stage_kit.pictures.posed_pictures import frame_with_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
 from stage_kit.videos.reader import VideoFrame
@@ -88,22 +88,7 @@ class VideoEstimation:
 
     def drawn(self, picture: Picture, line: FramePoses) -> Picture:
         """The frame with its skeletons."""
-        poses = [
-            PersonPose(
-                index=person.index,
-                score=person.score,
-                box=person.box,
-                keypoints=tuple(
-                    Keypoint(name=name, x=x, y=y, score=score)
-                    for name, (x, y, score) in zip(self.skeleton.keypoints, person.keypoints, strict=True)
-                ),
-            )
-            for person in line.people
-        ]
-        if self.style.blur_faces:
-            regions = self.faces.regions(line.t_seconds, faces_of(poses, self.skeleton.name))
-            picture = without_faces(picture, regions)
-        return paste_poses(picture, poses, self.skeleton.name, replace(self.style, blur_faces=False))
+        return frame_with_poses(picture, line, self.skeleton, self.style, self.faces)
 
     def people_in(self, line: FramePoses) -> int:
         """How many people a frame has."""

@@ -13,6 +13,7 @@ The three steps of the lecture, for a notebook: `from openpose_stage import lect
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stage_kit.lazy import lazy_exports
@@ -20,6 +21,7 @@ from stage_kit.lazy import lazy_exports
 if TYPE_CHECKING:
     from openpose_stage import lecture
     from openpose_stage.api import Explained, LoadedOpenpose, Poses, draw_poses, load_openpose
+    from stage_kit.runs.stage_run import StageRun
     from stage_kit.stages import StageFacts
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "facts",
     "lecture",
     "load_openpose",
+    "open_run",
 ]
 
 __version__ = "0.1.0"
@@ -44,6 +47,13 @@ def facts() -> StageFacts:
     from stage_kit.stages import stage_facts
 
     return stage_facts("openpose_stage")
+
+
+def open_run(words: Sequence[str]) -> StageRun:
+    """A run for an app to give shards of the photos to: see `stage_kit.runs.stage_run`."""
+    from openpose_stage import cli
+
+    return cli.open_run(words)
 
 
 __getattr__, __dir__ = lazy_exports(__name__, f"{__name__}.api", __all__)

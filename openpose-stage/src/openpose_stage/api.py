@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 
 from openpose_stage import STAGE
 from openpose_stage import lecture as lecture
+from openpose_stage.asking import maps_of
 from openpose_stage.decode import decode
-from openpose_stage.estimate import Reading, people_in
+from openpose_stage.estimate import Reading, poses_in
 from openpose_stage.explain import explained
 from openpose_stage.fitting import Fit, fitted
 from openpose_stage.maps import Maps
 from openpose_stage.model_files import OpenposePlan, plan_network
 from openpose_stage.network import FieldNetwork
 from openpose_stage.options import DecodeOptions, Model, ModelOptions
-from openpose_stage.pictures import with_poses
-from openpose_stage.steps import maps_of
 from pose_contract.errors import UsageError
 from pose_contract.records import PersonPose
 from pose_contract.skeletons import Skeleton
@@ -39,6 +38,7 @@ from stage_kit.pictures.draw_style import DrawStyle
 from stage_kit.pictures.given import GivenPicture, is_single, read_given
 from stage_kit.pictures.images import decode_image, fitting_into_memory
 from stage_kit.pictures.pose_arrays import pose_arrays
+from stage_kit.pictures.posed_pictures import paste_poses
 
 FilePath = str | os.PathLike[str]
 
@@ -136,7 +136,7 @@ class LoadedOpenpose(LoadedNetwork[OpenposePlan, FieldNetwork]):
         for batch in in_batches(map(self._fitted, pictures), batch_size(self.network)):
             maps = self._maps([network_input for network_input, _ in batch])
             for one, (_, fit) in zip(maps, batch, strict=True):
-                found.append(Poses.of(people_in(one, fit, self.reading), self.skeleton))
+                found.append(Poses.of(poses_in(one, fit, self.reading), self.skeleton))
         return found
 
     def _maps(self, inputs: list[NDArray[np.uint8]]) -> list[Maps]:
@@ -194,7 +194,7 @@ def load_openpose(*, trust: bool = False, **flags: Any) -> LoadedOpenpose:
     options = ModelOptions(**given, trust=trust)
     decode_options = DecodeOptions(**{name: value for name, value in flags.items() if name in of_steps})
     plan = plan_network(options, decode_options.seed_links)
-    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.threshold), decode_options.single)
+    reading = Reading(plan.layout, plan.stride, decode_options.rules(plan.own), decode_options.single)
     return LoadedOpenpose(plan, plan.load(tuple), reading, options.scales)
 
 
@@ -205,4 +205,4 @@ def draw_poses(picture: GivenPicture, poses: Poses, style: DrawStyle | None = No
     """
     upright = read_given(picture)
     with fitting_into_memory():
-        return with_poses(upright, poses.records, poses.skeleton.name, style or DrawStyle(min_score=0.1))
+        return paste_poses(upright, poses.records, poses.skeleton.name, style or DrawStyle(min_score=0.1))

@@ -24,6 +24,16 @@ class DecodeRules:
 
 
 @dataclass(frozen=True)
+class OwnRules:
+    """What suits one network, where nothing else is asked for; see the rules that have these fields."""
+
+    threshold: float = 0.1
+    upsample: int = 4
+    min_points: int = 4
+    min_mean: float = 0.7
+
+
+@dataclass(frozen=True)
 class Decoded:
     """What the steps found.
 

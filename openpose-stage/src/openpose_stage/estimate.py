@@ -8,7 +8,7 @@ from openpose_stage.decode import DecodeRules, decode, decode_single
 from openpose_stage.fitting import Fit, to_picture
 from openpose_stage.layouts import Layout
 from openpose_stage.maps import Maps
-from openpose_stage.people import person_poses
+from openpose_stage.people import Somebody, people_of, person_pose
 from pose_contract.records import PersonPose
 
 
@@ -22,10 +22,15 @@ class Reading:
     single: bool = False
 
 
-def people_in(maps: Maps, fit: Fit, reading: Reading) -> tuple[PersonPose, ...]:
+def people_in(maps: Maps, fit: Fit, reading: Reading) -> tuple[Somebody, ...]:
     """The people of a picture, from left to right, in its pixels."""
     if reading.single:
         xy, scores = decode_single(maps, reading.rules)
     else:
         xy, scores = decode(maps, reading.layout, reading.rules).poses()
-    return person_poses(to_picture(xy, reading.stride, fit), scores, reading.layout.skeleton, (fit.width, fit.height))
+    return tuple(people_of(to_picture(xy, reading.stride, fit), scores, (fit.width, fit.height)))
+
+
+def poses_in(maps: Maps, fit: Fit, reading: Reading) -> tuple[PersonPose, ...]:
+    """The same as a photo's record has them."""
+    return tuple(person_pose(person, reading.layout.skeleton) for person in people_in(maps, fit, reading))

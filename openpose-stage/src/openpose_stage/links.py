@@ -110,15 +110,18 @@ def find_links(fields: NDArray[np.float32], points: Points, layout: Layout, rule
 
 
 def _pairs(points: Points, layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    ids = [points.of(part) for part in range(layout.parts)]
-    link, a, b = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for number, ends in enumerate(layout.links):
-        one, other = ids[ends.a], ids[ends.b]
-        if len(one) and len(other):
-            link.append(np.full(len(one) * len(other), number, np.int64))
-            a.append(np.repeat(one, len(other)))
-            b.append(np.tile(other, len(one)))
-    return np.concatenate(link), np.concatenate(a), np.concatenate(b)
+    """For each link every point of its first part with every one of its second: the link, and their ids."""
+    by_part = np.argsort(points.part, kind="stable")
+    counts = np.bincount(points.part, minlength=layout.parts)
+    begins = np.cumsum(counts) - counts
+    first, second = (
+        np.array(ends, np.int64) for ends in zip(*((link.a, link.b) for link in layout.links), strict=True)
+    )
+    many = counts[first] * counts[second]
+    link = np.repeat(np.arange(len(many)), many)
+    number = np.arange(len(link)) - np.repeat(np.cumsum(many) - many, many)
+    one, other = np.divmod(number, np.maximum(counts[second], 1)[link])
+    return link, by_part[begins[first][link] + one], by_part[begins[second][link] + other]
 
 
 def _samples(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,10 +14,20 @@ from pose_contract.video_records import FramePose
 from stage_kit.pictures.boxes import order_people
 
 
-def person_poses(
-    keypoints_xy: NDArray[np.float64], scores: NDArray[np.float64], skeleton: Skeleton, picture_wh: tuple[int, int]
-) -> tuple[PersonPose, ...]:
-    """The records of people in order of their boxes' centres, from left to right.
+@dataclass(frozen=True)
+class Somebody:
+    """One person of a picture; `keypoints` are x, y and score of every part in pixels."""
+
+    index: int
+    score: float
+    box: Box
+    keypoints: tuple[tuple[float, float, float], ...]
+
+
+def people_of(
+    keypoints_xy: NDArray[np.float64], scores: NDArray[np.float64], picture_wh: tuple[int, int]
+) -> Iterator[Somebody]:
+    """People in order of their boxes' centres, from left to right.
 
     A keypoint beside the picture counts as not found: 0, 0 with the score 0. The box holds all keypoints that were
     found. A person's score is the mean of the keypoints' with at least 0.2.
@@ -22,7 +35,6 @@ def person_poses(
     Args:
         keypoints_xy: [P, J, 2] in pixels of the picture.
         scores: [P, J], 0 where a part was not found.
-        skeleton: names the J parts.
         picture_wh: width and height of the picture.
     """
     limit = np.array(picture_wh, np.float64)
@@ -32,10 +44,16 @@ def person_poses(
     somebody = (scores > 0).any(axis=1)
     keypoints_xy, scores = keypoints_xy[somebody], scores[somebody]
     boxes = np.array([_box(xy[sure > 0], limit) for xy, sure in zip(keypoints_xy, scores, strict=True)]).reshape(-1, 4)
-    return tuple(
-        _record(index, boxes[who], keypoints_xy[who], scores[who], skeleton)
-        for index, who in enumerate(order_people(boxes))
-    )
+    for index, who in enumerate(order_people(boxes)):
+        sure = scores[who][scores[who] >= SURE_SCORE]
+        x1, y1, x2, y2 = boxes[who].tolist()
+        table = np.column_stack([keypoints_xy[who], scores[who]]).tolist()
+        yield Somebody(
+            index=index,
+            score=float(sure.mean()) if sure.size else 0.0,
+            box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
+            keypoints=tuple((x, y, score) for x, y, score in table),
+        )
 
 
 def _box(xy: NDArray[np.float64], limit: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -44,32 +62,15 @@ def _box(xy: NDArray[np.float64], limit: NDArray[np.float64]) -> NDArray[np.floa
     return np.concatenate([low, high])
 
 
-def _record(
-    index: int, box: NDArray[np.float64], xy: NDArray[np.float64], scores: NDArray[np.float64], skeleton: Skeleton
-) -> PersonPose:
-    x1, y1, x2, y2 = (float(edge) for edge in box)
-    sure = scores[scores >= SURE_SCORE]
-    return PersonPose(
-        index=index,
-        score=float(sure.mean()) if sure.size else 0.0,
-        box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
-        keypoints=tuple(
-            Keypoint(name=name, x=float(x), y=float(y), score=float(score))
-            for name, (x, y), score in zip(skeleton.keypoints, xy, scores, strict=True)
-        ),
-    )
-
-
-def frame_pose(person: PersonPose) -> FramePose:
-    """The same person as a line of a video has them."""
-    points = tuple((point.x, point.y, point.score) for point in person.keypoints)
-    return FramePose(index=person.index, score=person.score, box=person.box, keypoints=points)
-
-
-def person_of_frame(person: FramePose, skeleton: Skeleton) -> PersonPose:
-    """A person of a video's line as a photo's record has them."""
+def person_pose(person: Somebody, skeleton: Skeleton) -> PersonPose:
+    """As a photo's record has them."""
     keypoints = tuple(
         Keypoint(name=name, x=x, y=y, score=score)
         for name, (x, y, score) in zip(skeleton.keypoints, person.keypoints, strict=True)
     )
     return PersonPose(index=person.index, score=person.score, box=person.box, keypoints=keypoints)
+
+
+def frame_pose(person: Somebody) -> FramePose:
+    """As a line of a video has them."""
+    return FramePose(index=person.index, score=person.score, box=person.box, keypoints=person.keypoints)

@@ -5,7 +5,6 @@ Frame: cells of the maps, cell centres at integers. [J, h, w] -> points, ordered
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,12 +69,15 @@ def find_points(heatmaps: NDArray[np.float32], rules: PointRules) -> Points:
     """All points in heatmaps [J, h, w] without the background."""
     maps = smoothed(heatmaps, rules)
     if rules.peaks == "region":
-        return _most(_points([_of_enlarged(one_map, rules, _region_maxima) for one_map in maps], rules.upsample))
-    coarse = _most(_points([_seen_around(one_map, _local_maxima(one_map, rules.threshold)) for one_map in maps]))
+        return _most(_points([_region_maxima(one_map, rules) for one_map in maps], rules.upsample))
+    coarse = _most(_points(_maxima_in_all(list(maps), rules.threshold)))
     if rules.upsample == 1:
         return coarse
-    fine = _points([_of_enlarged(one_map, rules, _local_maxima) for one_map in maps], rules.upsample)
-    return _sharpened(_most(fine), coarse)
+    parts = [_enlarged(one_map, rules) for one_map in maps]
+    fine = _maxima_in_all([part.values for part in parts], rules.threshold)
+    return _sharpened(
+        _most(_points([part.moved(rows) for part, rows in zip(parts, fine, strict=True)], rules.upsample)), coarse
+    )
 
 
 def smoothed(heatmaps: NDArray[np.float32], rules: PointRules) -> NDArray[np.float32]:
@@ -92,26 +94,52 @@ Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Row and column of cells of one map."""
 
 
-def _of_enlarged(
-    one_map: NDArray[np.float32], rules: PointRules, maxima: Callable[[NDArray[np.float32], float], Cells]
-) -> NDArray[np.float64]:
-    """The rows of `_seen_around` of the enlarged map; only what is over the threshold is enlarged.
+@dataclass(frozen=True)
+class _Enlarged:
+    """What is over the threshold of one map, enlarged; `left` and `top` are where it begins in the enlarged map."""
 
-    Cubic interpolation looks two cells far, so that what the margin holds has no part in any maximum.
-    """
+    values: NDArray[np.float32]
+    left: int = 0
+    top: int = 0
+
+    def moved(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows of `_seen_around` of this part as those of the whole map."""
+        rows[:, 0] += self.left
+        rows[:, 1] += self.top
+        return rows
+
+
+def _enlarged(one_map: NDArray[np.float32], rules: PointRules) -> _Enlarged:
+    """Cubic interpolation looks two cells far, so that what the margin holds has no part in any maximum."""
     times = rules.upsample
-    rows, columns = np.nonzero(one_map > rules.threshold / 2)
+    hot = one_map > rules.threshold / 2
+    rows, columns = np.flatnonzero(hot.any(axis=1)), np.flatnonzero(hot.any(axis=0))
     if not len(rows):
-        return np.zeros((0, _COLUMNS))
-    top, left = max(0, int(rows[0]) - _MARGIN), max(0, int(columns.min()) - _MARGIN)
-    part = np.ascontiguousarray(one_map[top : rows[-1] + _MARGIN + 1, left : columns.max() + _MARGIN + 1])
+        return _Enlarged(np.zeros((0, 0), np.float32))
+    top, left = max(0, int(rows[0]) - _MARGIN), max(0, int(columns[0]) - _MARGIN)
+    part = np.ascontiguousarray(one_map[top : rows[-1] + _MARGIN + 1, left : columns[-1] + _MARGIN + 1])
     if times > 1:
         size = part.shape[1] * times, part.shape[0] * times
         part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    found = _seen_around(part, maxima(part, rules.threshold))
-    found[:, 0] += left * times
-    found[:, 1] += top * times
-    return found
+    return _Enlarged(part, left * times, top * times)
+
+
+def _maxima_in_all(maps: list[NDArray[np.float32]], threshold: float) -> list[NDArray[np.float64]]:
+    """The rows of `_seen_around` of the local maxima of each map [h, w].
+
+    They are looked for in one picture of all maps, one below the other, with a row between that nothing exceeds: each
+    by itself would take three times as long.
+    """
+    starts = np.cumsum([0, *(len(one_map) + 1 for one_map in maps)])
+    joined = np.full((starts[-1], max(one_map.shape[1] for one_map in maps)), -np.inf, np.float32)
+    for start, one_map in zip(starts, maps, strict=False):
+        joined[start : start + one_map.shape[0], : one_map.shape[1]] = one_map
+    if not joined.size:
+        return [np.zeros((0, _COLUMNS)) for _ in maps]
+    found = _seen_around(joined, _local_maxima(joined, threshold))
+    part = np.searchsorted(starts, found[:, 1], side="right") - 1
+    found[:, 1] -= starts[part]
+    return np.split(found, np.searchsorted(part, np.arange(1, len(maps))))
 
 
 def _local_maxima(one_map: NDArray[np.float32], threshold: float) -> Cells:
@@ -133,17 +161,20 @@ def regions(one_map: NDArray[np.float32], threshold: float) -> tuple[int, NDArra
     return count - 1, labels.astype(np.int32)
 
 
-def _region_maxima(one_map: NDArray[np.float32], threshold: float) -> Cells:
-    """As taught: the highest cell of every region of the blurred map."""
-    count, labels = regions(one_map, threshold)
+def _region_maxima(one_map: NDArray[np.float32], rules: PointRules) -> NDArray[np.float64]:
+    """The rows of `_seen_around` as taught: the highest cell of every region of the blurred map, enlarged."""
+    part = _enlarged(one_map, rules)
+    if not part.values.size:
+        return np.zeros((0, _COLUMNS))
+    count, labels = regions(part.values, rules.threshold)
     if not count:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    blurred = _blurred(one_map).ravel()
+        return np.zeros((0, _COLUMNS))
+    blurred = _blurred(part.values).ravel()
     cells = np.flatnonzero(labels)
     order = cells[np.lexsort((cells, -blurred[cells], labels.ravel()[cells]))]
     _, first = np.unique(labels.ravel()[order], return_index=True)
-    row, column = np.divmod(np.sort(order[first]), one_map.shape[1])
-    return row, column
+    row, column = np.divmod(np.sort(order[first]), part.values.shape[1])
+    return part.moved(_seen_around(part.values, (row, column)))
 
 
 def _blurred(one_map: NDArray[np.float32]) -> NDArray[np.float32]:

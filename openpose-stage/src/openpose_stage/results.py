@@ -50,10 +50,15 @@ def found_poses(workspace: Workspace, name: str) -> FoundRecord[ImagePoses] | No
     return found_record(workspace, workspace.poses_file(name), ImagePoses)
 
 
-def remove_results(workspace: Workspace, name: str) -> None:
-    """Removes one photo's pictures, its record last: until then a rerun finds what is left."""
+def remove_sheets(workspace: Workspace, name: str) -> None:
+    """Removes what `--explain` drew of one photo."""
     sheets: Iterable[Path] = map(workspace.path, sheet_files(workspace, name).values())
     remove_outputs(sheets, workspace.path(maps_folder(workspace)))
+
+
+def remove_results(workspace: Workspace, name: str) -> None:
+    """Removes one photo's pictures, its record last: until then a rerun finds what is left."""
+    remove_sheets(workspace, name)
     remove_outputs([workspace.path(workspace.final_file(name))], workspace.path(workspace.final))
     remove_outputs([workspace.path(workspace.poses_file(name))], workspace.path(workspace.output) / "poses")
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openpose_stage import facts
 from openpose_stage.estimate import Reading, people_in
+from openpose_stage.explain import explained
 from openpose_stage.fitting import fitted
+from openpose_stage.frame_sheets import FrameSheets
 from openpose_stage.maps import Maps
 from openpose_stage.model_files import OpenposePlan
 from openpose_stage.options import OpenposeOptions
-from openpose_stage.people import frame_pose, person_of_frame
-from openpose_stage.pictures import with_poses
+from openpose_stage.people import Somebody, frame_pose, person_pose
 from openpose_stage.times import Times
 from pose_contract.errors import ImageError
 from pose_contract.records import MadeBy
 from pose_contract.video_records import FramePoses, VideoPoses
 from stage_kit.pictures.draw_style import DrawStyle
+from stage_kit.pictures.faces import FacesInMovie, without_faces
 from stage_kit.pictures.images import Picture
+from stage_kit.pictures.posed_pictures import faces_of, frame_with_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
 from stage_kit.videos.reader import VideoFrame
@@ -37,7 +40,9 @@ class VideoPosing:
     multiple: int
     style: DrawStyle
     times: Times
+    sheets: FrameSheets
     kind: type[FramePoses] = FramePoses
+    faces: FacesInMovie = field(default_factory=FacesInMovie)
 
     def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
         """Nothing was said before of any frame."""
@@ -57,6 +62,8 @@ class VideoPosing:
             frame = prepared.frame
             with self.times.of("reading its maps"):
                 people = people_in(answers[0], prepared.kept, self.reading)
+            if frame.number in self.sheets.wanted:
+                self._explain(prepared, answers[0], people)
             yield (
                 frame,
                 FramePoses(
@@ -67,11 +74,17 @@ class VideoPosing:
                 ),
             )
 
+    def _explain(self, prepared: PreparedFrame, maps: Maps, people: Sequence[Somebody]) -> None:
+        picture = prepared.frame.picture
+        if self.style.blur_faces:
+            skeleton = self.reading.layout.skeleton
+            poses = [person_pose(person, skeleton) for person in people]
+            picture = without_faces(picture, faces_of(poses, skeleton.name))
+        self.sheets.write(prepared.frame.number, explained(picture, prepared.kept, maps, self.reading))
+
     def drawn(self, picture: Picture, line: FramePoses) -> Picture:
         """The frame with its skeletons."""
-        skeleton = self.reading.layout.skeleton
-        people = [person_of_frame(person, skeleton) for person in line.people]
-        return with_poses(picture, people, skeleton.name, self.style)
+        return frame_with_poses(picture, line, self.reading.layout.skeleton, self.style, self.faces)
 
     def people_in(self, line: FramePoses) -> int:
         """How many people a frame has."""
@@ -79,6 +92,7 @@ class VideoPosing:
 
     def header(self, fields: Mapping[str, Any]) -> VideoPoses:
         """The record's first line."""
+        self.sheets.tell_missing(fields["frames"])
         return VideoPoses(skeleton=self.reading.layout.skeleton.name, **fields)
 
 
@@ -101,10 +115,15 @@ def examined_video(
         drawn=(facts().drawing, options.style),
         overwrite=options.overwrite,
     )
+    sheets = FrameSheets(workspace, name, options.explain_frames, options.quiet)
     try:
+        if not sheets.are_there():
+            wanted = replace(wanted, overwrite=True)
         task = video_task(workspace, seen, name, wanted)
+        if isinstance(task, VideoTask) and not task.redrawn:
+            sheets.make_room(task.image_sha256, made_by)
     except ImageError as error:
         return Settled(name, error)
     if isinstance(task, Settled):
         return task
-    return VideoPosing(task, reading, plan.height, plan.multiple, options.style, times)
+    return VideoPosing(task, reading, plan.height, plan.multiple, options.style, times, sheets)

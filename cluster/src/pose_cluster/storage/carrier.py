@@ -58,8 +58,8 @@ class Carrier:
 
     def _do(self, plan: Putting) -> None:
         self._each(self._store.remove, plan.outdated)
-        self._each(self._put, plan.files)
         self._each(self._store.remove, plan.gone)
+        self._each(self._put, plan.files)
         self._each(self._put, plan.records)
         self._each(self._store.remove, plan.gone_records)
 

@@ -50,9 +50,14 @@ class Layout:
         return tuple(dict.fromkeys((self.names.images, self.names.annots, self.names.cuts, *self.writes)))
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        """The folders in which its tables lie directly."""
-        return (self.names.output,) if self.stage.tables and self.names.output in self.writes else ()
+    def tables(self) -> str:
+        """The folder in which its tables lie directly; empty where it makes none."""
+        return self.names.output if self.stage.tables and self.names.output in self.writes else ""
+
+    @property
+    def table_parts(self) -> str:
+        """The folder of a table in parts, which is of more than one shard."""
+        return self.names.keypoints_parquet.as_posix()
 
     def is_own(self, file: str) -> bool:
         """Whether the stage writes this file."""

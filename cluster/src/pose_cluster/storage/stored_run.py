@@ -98,6 +98,7 @@ class StoredRun:
         layout, store = self._layout, self._store
         sources = store.listed(layout.sources)
         self._carrier.bring_all(sources, Part.HOLE)
+        self._bring_tables(Part.HOLE)
         for folder in layout.records:
             records = store.listed(folder)
             stale = orphans((file[len(folder) + 1 :] for file in records), map(layout.below, sources))
@@ -123,8 +124,13 @@ class StoredRun:
             return
         for folder in layout.records:
             self._carrier.bring_all(self._store.listed(folder), Part.WHOLE)
-        for folder in layout.tables:
-            self._carrier.bring(self._store.beside(folder))
+        self._bring_tables(Part.WHOLE)
+
+    def _bring_tables(self, parts: Part) -> None:
+        """What tables there are, so that one that goes is removed; those in parts as far as they are needed."""
+        if self._layout.tables:
+            self._carrier.bring_all(self._store.beside(self._layout.tables), Part.HOLE)
+            self._carrier.bring_all(self._store.listed(self._layout.table_parts), parts)
 
     def _family(self, stems: Sequence[str], folders: Sequence[str]) -> dict[str, Stored]:
         """The files of these stems."""

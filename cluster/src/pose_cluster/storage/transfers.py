@@ -67,15 +67,15 @@ class Putting:
 
     Attributes:
         outdated: records that go before anything is overwritten: files of two runs could pass for those of one.
+        gone: pictures whose person or photo is gone, parts of tables.
         files: pictures, movies, tables.
-        gone: pictures whose person or photo is gone.
         records: the done-marks.
         gone_records: last, as until then a rerun finds what is left.
     """
 
     outdated: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     gone_records: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ class Putting:
             return tuple(file for file in files if not layout.belongs(file, stems))
 
         return Putting(
-            left(self.outdated), left(self.files), left(self.gone), left(self.records), left(self.gone_records)
+            left(self.outdated), left(self.gone), left(self.files), left(self.records), left(self.gone_records)
         )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from hrn_stage.coco_ranking import by_picture
 from hrn_stage.config import HrnConfig
 from hrn_stage.preprocess import center_and_scale
-from hrn_stage.training.datasets import coco_label_file, coco_picture_folder, read_samples
+from hrn_stage.training.coco_labels import coco_label_file, coco_picture_folder
+from hrn_stage.training.datasets import read_samples
 from hrn_stage.training.samples import Sample
 from pose_contract.errors import ConfigError
 from stage_kit.pictures.nms import nms

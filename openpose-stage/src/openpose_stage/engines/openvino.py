@@ -108,6 +108,8 @@ def _require_file(path: Path) -> None:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}", "give a readable file") from None
     if head.startswith((b"<!doctype", b"<html")):
         raise WeightsError(f"{path}: is a web page, not weights", how_to_replace(path))
+    if path.suffix == ".xml" and not head.startswith(b"<"):  # OpenVINO would try its other readers, and print of it
+        raise WeightsError(f"{path}: is damaged or no IR of OpenVINO", how_to_replace(path))
 
 
 def load_ir(read: ReadIr, layout: Layout, precision: Precision) -> OpenVinoNetwork:

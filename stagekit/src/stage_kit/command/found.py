@@ -91,8 +91,9 @@ def where_to_look(workspace: Workspace) -> str:
     """The folders with pictures, the last stage's first, and the table."""
     folders = dict.fromkeys(getattr(workspace, status.picture) for status in _statuses())
     places = [f"pictures: {', '.join(str(workspace.path(folder)) for folder in folders)}"]
-    if workspace.keypoints_csv.is_file():
-        places.append(f"keypoints: {workspace.keypoints_csv}")
+    tables = [path for path in (workspace.keypoints_csv, workspace.keypoints_parquet) if path.exists()]
+    if tables:
+        places.append(f"keypoints: {', '.join(map(str, tables))}")
     return "; ".join(places)
 
 

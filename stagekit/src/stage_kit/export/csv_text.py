@@ -19,12 +19,15 @@ def csv_rows(found: Iterable[tuple[object, ...]]) -> str:
     A name that begins as a formula does is written as the same path with `./` before it: `./=1.jpg`. Texts are in
     quotes where one of them holds more than usual letters, so that another separator, or a CR, cannot end a cell.
     """
-    rows = [[_cell(value) for value in row] for row in found]
-    plain = all(PLAIN_TEXT.fullmatch(value) for row in rows for value in row if isinstance(value, str))
+    rows = list(found)
+    # An image's rows hold few texts, many times.
+    safe = {value: _safe(value) for row in rows for value in row if isinstance(value, str)}
+    plain = all(map(PLAIN_TEXT.fullmatch, safe.values()))
     lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC).writerows(rows)
+    written = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_NONNUMERIC)
+    written.writerows([safe[value] if isinstance(value, str) else value for value in row] for row in rows)
     return lines.getvalue()
 
 
-def _cell(value: object) -> object:
-    return f"./{value}" if isinstance(value, str) and not PLAIN_START.match(value) else value
+def _safe(text: str) -> str:
+    return text if PLAIN_START.match(text) else f"./{text}"

@@ -41,6 +41,19 @@ BESIDE_BOX = 0.1  # of the sides, so far may a head lie outside its box
 ABOVE_BOX = 0.05
 NECK_TORSOS, TORSOS = 0.45, 0.6  # an unseen head: so far beyond the shoulders, and its radius
 
+# A bottom-up network has no detector: its boxes end at the last keypoint that was found, and a head that was not lies
+# outside. It is within so many cm of the neck, whose scale is told by any limb.
+REACH_CM = 45.0
+NECK = ("neck", "upper_neck", "left_shoulder", "right_shoulder")
+LIMBS_CM: dict[tuple[str, str], float] = {
+    **{(f"{side}_{a}", f"{side}_{b}"): length for side in ("left", "right") for a, b, length in (
+        ("shoulder", "elbow", 33.0), ("elbow", "wrist", 28.0), ("hip", "knee", 47.0), ("knee", "ankle", 45.0),
+    )},
+    **{("neck", f"{side}_{name}"): length for side in ("left", "right")
+       for name, length in (("shoulder", 21.0), ("hip", 58.0))},
+}  # fmt: skip
+_OF_KEYPOINTS_PX = 1.5  # a box whose four edges lie so near its outermost keypoints is of these
+
 
 @dataclass(frozen=True)
 class Body:
@@ -74,7 +87,8 @@ def face_regions(bodies: Iterable[Body], names: Sequence[str]) -> tuple[Region, 
     """What has to be covered so that nobody's face is left; `names` are the skeleton's keypoints, in its order.
 
     A head that is known by two keypoints of at least `SURE` is a circle. Of anybody else, and where that circle lies
-    beside the box, the upper part of the box is covered, and what lies beyond the shoulders as seen from the hips.
+    beside the box, the upper part of the box is covered, and what lies beyond the shoulders as seen from the hips; of
+    a box of the keypoints alone also what lies around the neck.
     """
     return tuple(region for body in bodies for region in _regions_of(body, names))
 
@@ -87,7 +101,7 @@ def _regions_of(body: Body, names: Sequence[str]) -> list[Region]:
     }
     head = _head_of(points)
     if head is None:
-        return _unseen(points, body.box_xyxy)
+        return _unseen(points, body.box_xyxy) + _outside(body, names)
     x1, y1, x2, y2 = body.box_xyxy
     longer = max(x2 - x1, y2 - y1)
     radius = min(max(_radius_by(points), BOX_LONG_SIDE * longer), max(MOST_OF_BOX * longer, LEAST_CELL_PX))
@@ -95,6 +109,27 @@ def _regions_of(body: Body, names: Sequence[str]) -> list[Region]:
     wide, high = BESIDE_BOX * (x2 - x1), BESIDE_BOX * (y2 - y1)
     inside = x1 - wide <= head[0] <= x2 + wide and y1 - high <= head[1] <= y2 + high
     return [circle] if inside else [circle, *_unseen(points, body.box_xyxy)]
+
+
+def _outside(body: Body, names: Sequence[str]) -> list[Region]:
+    """Where an unseen head may be outside of a box that is of the keypoints alone; nothing for a detector's box."""
+    found = {
+        name: np.asarray(xy, np.float64)
+        for name, xy, score in zip(names, body.keypoints_xy, body.scores, strict=True)
+        if score > 0 and np.isfinite(xy).all()
+    }
+    xy = np.array(list(found.values()), np.float64).reshape(-1, 2)
+    box = np.asarray(body.box_xyxy, np.float64)
+    if not len(xy) or np.abs(np.concatenate([xy.min(axis=0), xy.max(axis=0)]) - box).max() > _OF_KEYPOINTS_PX:
+        return []
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    longer = max(x2 - x1, y2 - y1)
+    radius = max(_radius_by(found, LENGTHS_CM | LIMBS_CM), BOX_LONG_SIDE * longer, LEAST_CELL_PX)
+    regions = [_circle(found[name], radius) for name in FACE if name in found]
+    neck = [found[name] for name in NECK if name in found]
+    if neck:
+        return [*regions, _circle(np.mean(neck, axis=0), REACH_CM / RADIUS_CM * radius)]
+    return [*regions, Region((x1 - longer / 2, y1 - longer, x2 + longer / 2, y1))]  # legs alone: as high again
 
 
 def _head_of(points: Points) -> NDArray[np.float64] | None:
@@ -107,10 +142,10 @@ def _head_of(points: Points) -> NDArray[np.float64] | None:
     return middle
 
 
-def _radius_by(points: Points) -> float:
+def _radius_by(points: Points, lengths_cm: dict[tuple[str, str], float] = LENGTHS_CM) -> float:
     lengths = (
         RADIUS_CM / usual * float(np.linalg.norm(points[a] - points[b]))
-        for (a, b), usual in LENGTHS_CM.items()
+        for (a, b), usual in lengths_cm.items()
         if a in points and b in points
     )
     return max(lengths, default=0.0)

@@ -37,13 +37,22 @@ class SeenFiles:
 
     def turn_to(self, shard: str) -> None:
         """From now on it is about that shard alone, or with an empty name about a whole run."""
+        self._shard = shard
         self._path = self._workspace.seen_path(shard)
-        self._known: dict[str, tuple[int, int, str]] = {}
+        self._read: dict[str, tuple[int, int, str]] | None = None
         self._changed = False
-        of_shards = () if shard else sorted(self._path.parent.glob(self._workspace.seen_path("*").name))
-        for path in (*of_shards, self._path):
-            with contextlib.suppress(OSError, ValidationError):
-                self._known |= _SEEN.validate_json(read_regular(path))
+
+    @property
+    def _known(self) -> dict[str, tuple[int, int, str]]:
+        """Read when it is first needed: a process that does shards alone never needs what all of them have seen."""
+        with self._lock:
+            if self._read is None:
+                of_shards = () if self._shard else sorted(self._path.parent.glob(self._workspace.seen_path("*").name))
+                self._read = {}
+                for path in (*of_shards, self._path):
+                    with contextlib.suppress(OSError, ValidationError):
+                        self._read |= _SEEN.validate_json(read_regular(path))
+            return self._read
 
     def known(self, file: str) -> str | None:
         """The hash of `file` (relative to the workspace) if it is remembered and the file has not changed since."""
@@ -75,8 +84,9 @@ class SeenFiles:
         with contextlib.suppress(OSError):
             status = self._workspace.path(file).stat()
             if status.st_size == size and time.time() - status.st_mtime > RACY_SECONDS:
+                known = self._known
                 with self._lock:
-                    self._known[file] = (status.st_size, status.st_mtime_ns, sha256)
+                    known[file] = (status.st_size, status.st_mtime_ns, sha256)
                     self._changed = True
 
     def save(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pose_contract.errors import WeightsError
-from stage_kit.weights.download import MirrorFailedError, Received, discard, disk_errors, path_of, receive_rest, size_of
+from stage_kit.weights.download import MirrorFailedError, discard, disk_errors, path_of, receive_rest, size_of
+from stage_kit.weights.fetch_display import SILENT, Display, display_of
 from stage_kit.weights.published import (
     PublishedWeights,
     chosen_weights,
@@ -28,7 +26,6 @@ from stage_kit.weights.published import (
 )
 
 HEADWAY_BYTES = 1 << 20
-LOG_EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,6 @@ class Patience:
     first_tries: int = 2
     pause_seconds: float = 1.0
     timeout_seconds: float = 15.0
-
-
-@dataclass(frozen=True)
-class Display:
-    """Where a fetch tells what happens: `say` takes a line, `received` the bytes so far and in all."""
-
-    say: Callable[[str], None]
-    received: Received
-
-
-SILENT = Display(say=lambda _line: None, received=lambda _done, _total: None)
 
 
 def fetch(
@@ -117,7 +103,7 @@ def fetch_each(
     """Fetches all of them; one that fails does not stop the others. Raises as `fetch_command` does."""
     failures: list[WeightsError] = []
     for weights in wanted:
-        with _display(weights) as display:
+        with display_of(weights) as display:
             try:
                 fetch(weights, folder, trust, display, patience)
             except WeightsError as error:
@@ -216,39 +202,3 @@ def _is_at(path: Path, file: FileIO) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-
-
-@contextmanager
-def _display(weights: PublishedWeights) -> Iterator[Display]:
-    """A bar on a terminal, a line every few seconds in a log."""
-    if not sys.stderr.isatty():
-        yield Display(say=lambda line: print(line, flush=True), received=_log_lines(weights.name))
-        return
-    with tqdm(
-        desc=weights.name,
-        total=weights.size_bytes,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        delay=0.5,
-        dynamic_ncols=True,
-    ) as bar:
-
-        def received(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield Display(say=bar.write, received=received)
-
-
-def _log_lines(name: str) -> Received:
-    logged = time.monotonic()
-
-    def received(done: int, total: int | None) -> None:
-        nonlocal logged
-        if time.monotonic() - logged >= LOG_EVERY_SECONDS:
-            logged = time.monotonic()
-            whole = f" of {total / 1e6:.1f} MB ({done / total:.0%})" if total else " MB"
-            print(f"{name}: {done / 1e6:.1f}{whole}", flush=True)
-
-    return received

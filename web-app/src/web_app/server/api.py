@@ -123,6 +123,18 @@ class TrainingOut(BaseModel):
     command: str
 
 
+def listed(
+    show: filters.Show = "all",
+    sort: filters.Sort = "name",
+    q: Annotated[str, Query(max_length=200)] = "",
+) -> filters.Query:
+    """What a request says of which photos and videos it wants, in which order; `q`: a part of the name."""
+    return filters.Query(show, q, sort)
+
+
+Listed = Annotated[filters.Query, Depends(listed)]
+
+
 def _entry_out(entry: Entry) -> EntryOut:
     failure = entry.failure
     return EntryOut(
@@ -142,14 +154,12 @@ def _entry_out(entry: Entry) -> EntryOut:
 @router.get("/entries")
 def entries(
     shared: Shared,
-    show: filters.Show = "all",
-    sort: filters.Sort = "name",
-    q: Annotated[str, Query(max_length=200)] = "",
+    listed: Listed,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = filters.PAGE,
 ) -> Page:
     """Photos and videos, filtered and in order."""
-    found = filters.chosen(shared.catalog.entries(), filters.Query(show, q, sort))
+    found = filters.chosen(shared.catalog.entries(), listed)
     return Page(total=len(found), offset=offset, entries=[_entry_out(one) for one in found[offset : offset + limit]])
 
 

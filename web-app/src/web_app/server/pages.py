@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from pose_contract.names import printable
@@ -16,7 +17,7 @@ from web_app.look.entries import Entry
 from web_app.look.motion_files import plots_of, tables_of
 from web_app.look.pictures import KINDS, Kind, kinds_there, sheets_there
 from web_app.look.stage_runs import failures, stage_runs
-from web_app.server.api import EntryId, Shared
+from web_app.server.api import EntryId, Listed, Shared
 from web_app.server.files import whole_tables
 from web_app.server.guard import COOKIE
 from web_app.server.state import AppState
@@ -37,32 +38,43 @@ def _card(shared: AppState, entry: Entry) -> dict[str, Any]:
     return {"entry": entry, "name": printable(entry.name), "kinds": kinds}
 
 
+@dataclass(frozen=True)
+class View:
+    """How the gallery is seen: which page of it, which picture of each, and whether the cards alone are wanted."""
+
+    page: int
+    picture: Kind
+    part: bool
+
+    @property
+    def shown(self) -> slice:
+        """Which of all that were found."""
+        return slice((self.page - 1) * filters.PAGE, self.page * filters.PAGE)
+
+
+def view_of(page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, picture: Kind = "final", part: bool = False) -> View:
+    """What a request says of it."""
+    return View(page, picture, part)
+
+
 @router.get("/")
-def gallery(
-    request: Request,
-    shared: Shared,
-    show: filters.Show = "all",
-    sort: filters.Sort = "name",
-    q: Annotated[str, Query(max_length=200)] = "",
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    picture: Kind = "final",
-    part: bool = False,
-) -> Response:
+def gallery(request: Request, shared: Shared, listed: Listed, view: Annotated[View, Depends(view_of)]) -> Response:
     """The gallery, or with `part` the cards of one page alone."""
     entries = shared.catalog.entries()
-    found = filters.chosen(entries, filters.Query(show, q, sort))
-    start = (page - 1) * filters.PAGE
-    asked = {"show": show, "sort": sort, "q": q, "picture": picture}
-    more = urlencode(asked | {"page": page + 1}) if start + filters.PAGE < len(found) else ""
-    cards = [_card(shared, entry) for entry in found[start : start + filters.PAGE]]
-    context: dict[str, Any] = {"cards": cards, "picture": picture, "asked": asked, "more": more, "total": len(found)}
-    if part:
+    found = filters.chosen(entries, listed)
+    asked = {"show": listed.show, "sort": listed.sort, "q": listed.text, "picture": view.picture}
+    more = urlencode(asked | {"page": view.page + 1}) if view.shown.stop < len(found) else ""
+    cards = [_card(shared, entry) for entry in found[view.shown]]
+    context: dict[str, Any] = {
+        "cards": cards, "picture": view.picture, "asked": asked, "more": more, "total": len(found),
+    }  # fmt: skip
+    if view.part:
         return _page(request, "cards.html", **context)
     return _page(
         request,
         "gallery.html",
         **context,
-        page=page,
+        page=view.page,
         shows=[(name, title) for name, (title, _) in filters.SHOWS.items()],
         counts=filters.counts(entries),
         kinds=KINDS,

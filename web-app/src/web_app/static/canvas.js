@@ -102,7 +102,8 @@ export class Canvas {
     }
     for (const tag of this.layer.querySelectorAll("text")) {
       tag.setAttribute("font-size", 15 * pixel);
-      tag.setAttribute("dy", -10 * pixel);
+      const above = tag.y.baseVal[0].value > 26 * pixel + this.view[1]; // else it would be cut off
+      tag.setAttribute("dy", (above ? -10 : 22) * pixel);
     }
   }
 

@@ -9,7 +9,7 @@ const said = document.getElementById("said");
 const SIZE = [800, 300]; // the width becomes that of the page
 const SPACE = { left: 78, right: 24, top: 26, bottom: 28 };
 const FRAME = 1 / 30;
-const COLORS = ["#0b6fa4", "#c2410c", "#7c3aed", "#15803d", "#be185d", "#92400e"];
+const COLOURS = 6; // in app.css
 let motion = { curves: [], marks: [] };
 let cursor = null;
 let end = 0;
@@ -46,7 +46,7 @@ function draw() {
     } else svg.append(element("line", { class: "mark", x1: across(mark.seconds), x2: across(mark.seconds), y1: SPACE.top, y2: SIZE[1] - SPACE.bottom }));
   }
   for (const [place, curve] of found.entries()) {
-    const stroke = COLORS[place % COLORS.length];
+    const colour = `c${place % COLOURS}`;
     let path = "";
     let pen = "M";
     curve.values.forEach((value, at) => {
@@ -56,9 +56,9 @@ function draw() {
         pen = "L";
       }
     });
-    svg.append(element("path", { class: "curve", d: path, stroke }));
+    svg.append(element("path", { class: `curve ${colour}`, d: path }));
     if (SPACE.left + 70 + place * 74 < SIZE[0]) {
-      svg.append(element("text", { class: "legend", x: SPACE.left + place * 74, y: 16, fill: stroke }, `person ${curve.track}`));
+      svg.append(element("text", { class: `legend ${colour}`, x: SPACE.left + place * 74, y: 16 }, `person ${curve.track}`));
     }
   }
   cursor = element("line", { class: "cursor", y1: SPACE.top, y2: SIZE[1] - SPACE.bottom });

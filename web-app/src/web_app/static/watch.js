@@ -17,7 +17,7 @@ async function ask(method, path, body) {
 const TOLD = {
   idle: () => "Nothing runs. Choose a camera or a video.",
   starting: (label) => `${label}: starting`,
-  running: (label) => `${label}: running`,
+  running: (label, told) => (told.frame === null ? `${label}: the first picture is on its way` : `${label}: running`),
   ended: (label) => `${label}: ended. Press its button to see it again.`,
   error: (label, told) => `${label}: ${told.problem}. ${told.remedy}`,
 };
@@ -88,11 +88,14 @@ document.addEventListener("visibilitychange", () => {
   else if (line.readyState > 1) connect();
 });
 
+const REASONS = { edge: "at the edge", vanished: "vanished", source_stopped: "source stopped", recovered: "after a crash" };
+
 function add(event) {
   if (document.getElementById(`event-${event.id}`)) return;
   const row = rows.insertRow(0);
   row.id = `event-${event.id}`;
-  const what = event.kind === "enter" ? "came" : `went (${event.reason.replace("_", " ")})`;
+  const what = event.kind === "enter" ? "came" : `went (${REASONS[event.reason]})`;
+  at("nobody").hidden = true;
   for (const text of [`${event.session_id}-${event.track_no}`, what, seconds(event.media_ms), event.people_after]) {
     row.insertCell().textContent = text;
   }

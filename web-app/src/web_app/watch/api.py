@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,9 +12,9 @@ from starlette.responses import Response, StreamingResponse
 
 from web_app.watch import asking
 from web_app.watch.asking import MOST_ROWS, EventQuery
+from web_app.watch.event_csv import csv_of
 from web_app.watch.schemas import (
     Chosen,
-    EventOut,
     EventsOut,
     MinuteOut,
     SessionOut,
@@ -107,14 +105,9 @@ def events(
     store: Events, filters: Filters, after_id: Id = None, limit: Limit = 100, order: asking.Order = "asc"
 ) -> EventsOut:
     """Events by id; `next` is the `after_id` of the next page."""
-    rows, following = asking.events(store, _paged(filters, after_id, limit, order))
+    query = replace(filters, after_id=after_id, limit=limit, order=order)
+    rows, following = asking.events(store, query)
     return EventsOut(events=[event_out(row) for row in rows], next=following)
-
-
-def _paged(filters: EventQuery, after_id: int | None, limit: int, order: asking.Order) -> EventQuery:
-    from dataclasses import replace
-
-    return replace(filters, after_id=after_id, limit=limit, order=order)
 
 
 @router.get("/events.csv", response_class=Response)
@@ -122,17 +115,6 @@ def events_csv(store: Events, filters: Filters) -> Response:
     """All events as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
     return StreamingResponse(csv_of(store, filters), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def csv_of(store: Store, filters: EventQuery) -> Iterator[str]:
-    """Its lines, page by page."""
-    yield ",".join(EventOut.model_fields) + "\r\n"
-    cursor: int | None = 0
-    while cursor is not None:
-        rows, cursor = asking.events(store, _paged(filters, cursor, MOST_ROWS, "asc"))
-        text = io.StringIO()
-        csv.writer(text).writerows(event_out(row).model_dump().values() for row in rows)
-        yield text.getvalue()
 
 
 @router.get("/visits")

@@ -21,6 +21,7 @@ COMMANDS = {
     "events": "list, export or purge events",
     "sources": "what can be watched",
     "doctor": "whether networks, database and cameras can be had",
+    "openapi": "write the API's description (OpenAPI)",
 }
 WHERE = "(default: POSE_WORKSPACE, else ./custom, else ./pose-estimation)"
 
@@ -46,6 +47,8 @@ def run(words: Sequence[str]) -> int:
         from web_app.cli import app
 
         return app(words[1:])
+    if command == "openapi":
+        return _openapi(words[1:])
     runs = {"watch": _watch, "events": _events, "sources": _sources, "doctor": _doctor}
     return runs[command](parser_of(command).parse_args(words[1:]))
 
@@ -62,7 +65,6 @@ def parser_of(command: str) -> FlagParser:
     if command == "watch":
         result.add_argument("--source", dest="chosen", default="demo", metavar="ID", help="(default: demo)")
         result.add_argument("--no-window", action="store_true", help="show nothing, only tell events")
-        result.add_argument("--as-fast", action="store_true", help="a file no slower than it can be looked at")
         result.add_argument("--out", type=Path, metavar="FILE.mp4", help="write what is shown as a movie")
         result.add_argument("--seconds", type=float, help="end after so long")
     result.add_argument("--workspace", type=Path, metavar="WORKSPACE", help=WHERE)
@@ -80,6 +82,7 @@ def add_watch_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device-name", default="auto", metavar="NAME", help="CPU or GPU (default: auto)")
     group.add_argument("--precision", default="auto", help="FP32, BF16 or INT8 (default: auto)")
     group.add_argument("--weights", choices=("auto", "published", "lite"), default="auto", help="(default: auto)")
+    group.add_argument("--as-fast", action="store_true", help="a file no slower than it can be looked at")
     text = "where events are kept: sqlite:///FILE or postgresql://... (default: reports/watch.sqlite)"
     group.add_argument("--db", default="", metavar="URL", help=text)
     group.add_argument("--retention", type=float, metavar="DAYS", help="delete older sessions at the start")
@@ -100,8 +103,7 @@ def watch_settings(args: argparse.Namespace) -> WatchSettings:
         sources.append(source_of(name, what))
     if args.retention is not None and not 0 < args.retention < 36_500:
         raise UsageError(f"--retention: expected days, got {args.retention}", "leave it out to keep everything")
-    paced = not getattr(args, "as_fast", False)
-    return WatchSettings(tuple(sources), _networks(args), args.db, args.retention, paced)
+    return WatchSettings(tuple(sources), _networks(args), args.db, args.retention, not args.as_fast)
 
 
 def _networks(args: argparse.Namespace) -> Networks:
@@ -131,9 +133,9 @@ def _events(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime, timedelta
 
     from pose_contract.errors import UsageError
-    from web_app.watch.api import csv_of
     from web_app.watch.asking import MOST_ROWS, EventQuery, events
     from web_app.watch.console import line_of
+    from web_app.watch.event_csv import csv_of
 
     store = _service(args).store()
     if args.action == "purge":
@@ -158,6 +160,15 @@ def _events(args: argparse.Namespace) -> int:
 def _sources(args: argparse.Namespace) -> int:
     for one in _service(args).sources().values():
         print(f"{one.id:12} {one.kind:10} {one.label}")
+    return 0
+
+
+def _openapi(words: Sequence[str]) -> int:
+    from web_app.server.description import write_description
+
+    parser = FlagParser(f"{PROGRAM} openapi", COMMANDS["openapi"])
+    parser.add_argument("file", type=Path, metavar="FILE.json")
+    write_description(parser.parse_args(words).file)
     return 0
 
 

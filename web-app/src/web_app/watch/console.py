@@ -58,7 +58,11 @@ def watch_here(service: WatchService, chosen: str, *, window: bool, out: Path | 
 
 def _follow(watcher: Watcher, show: Callable[[Result], bool] | None, seconds: float | None) -> None:
     end = None if seconds is None else time.monotonic() + seconds
+    told = ""
     while not watcher.wait(0.03):
+        if watcher.writer.problem not in ("", told):
+            told = watcher.writer.problem
+            tell(f"events wait: {told}")
         if watcher.state == "error":
             raise SourceError(watcher.problem, watcher.remedy)
         if end is not None and time.monotonic() > end:

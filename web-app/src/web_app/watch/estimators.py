@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pose_contract.errors import UsageError
 from pose_contract.skeletons import Skeleton
+from web_app.watch.evidence import confirmed, distinct
 from web_app.watch.people import Estimator, Found, Frame
 from web_app.watch.visits import VisitRules
+
+if TYPE_CHECKING:
+    from openpose_stage import LoadedOpenpose
+    from yolo_stage import LoadedDetector
 
 EstimatorName = Literal["topdown", "bottomup"]
 EVERY = 3  # the detector, as second evidence, looks at every third frame
@@ -71,30 +76,34 @@ class TopDown:
 
 
 class BottomUp:
-    """openpose-stage for everybody at once; the detector counts as second evidence."""
+    """openpose-stage for everybody at once; the detector counts, and confirms whom it sees too, as second evidence."""
 
-    def __init__(self, networks: Networks) -> None:
-        """Loads both. Raises StageError."""
-        from openpose_stage import load_openpose
-        from yolo_stage import load_detector
-
-        precision = networks.precision.lower()
-        self._find = load_openpose(model=networks.openpose_model, precision=precision)
-        self._detect = load_detector(weights=networks.weights, device=DEVICES[networks.device.upper()])  # type: ignore[arg-type]
-        self.skeleton: Skeleton = self._find.skeleton
-        self.model = f"{self._find.plan.model} + {self._detect.plan.model}"
-        self.precision = f"{self._find.plan.precision} + {self._detect.plan.precision}"
-        self._counted = 0
+    def __init__(self, find: LoadedOpenpose, detect: LoadedDetector) -> None:
+        self._find, self._detect = find, detect
+        self.skeleton: Skeleton = find.skeleton
+        self.model = f"{find.plan.model} + {detect.plan.model}"
+        self.precision = " + ".join(dict.fromkeys((find.plan.precision, detect.plan.precision)))
 
     def __call__(self, frame: Frame) -> Found:
         """The people in the frame."""
         poses = self._find(frame.picture)
-        if frame.number % EVERY == 0:
-            self._counted = len(self._detect(frame.picture))
         keypoints = np.concatenate([poses.keypoints_xy, poses.scores[..., None]], axis=2)
-        return Found(poses.boxes_xyxy, keypoints, poses.person_scores, self._counted)
+        rows = distinct(poses.boxes_xyxy, keypoints)
+        found = Found(poses.boxes_xyxy[rows], keypoints[rows], poses.person_scores[rows])
+        if frame.number % EVERY:
+            return found
+        seen = self._detect(frame.picture)
+        scores = confirmed(found.boxes_xyxy, found.scores, seen.boxes_xyxy, seen.scores)
+        return replace(found, scores=scores, counted=len(seen))
 
 
 def load_networks(networks: Networks) -> Estimator:
     """Loads what is asked for. Raises StageError."""
-    return TopDown(networks) if networks.estimator == "topdown" else BottomUp(networks)
+    if networks.estimator == "topdown":
+        return TopDown(networks)
+    from openpose_stage import load_openpose
+    from yolo_stage import load_detector
+
+    find = load_openpose(model=networks.openpose_model, precision=networks.precision.lower())
+    detect = load_detector(weights=networks.weights, device=DEVICES[networks.device.upper()])  # type: ignore[arg-type]
+    return BottomUp(find, detect)

@@ -1,30 +1,36 @@
-"""One source through one estimator: a thread that fetches frames, a thread that looks at them. Viewers change nothing.
+"""One source through one estimator: a thread that fetches frames, threads that ask the networks, and one that tells who
+is who, frame after frame. Viewers change nothing.
 
 A file waits: every frame is looked at, in order, so that its events are the same at any speed. A camera does not wait:
-the newest frame counts.
+the newest frame counts. Several frames are in the networks at a time, as each takes one core; their answers are taken
+in the frames' order.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from pose_contract.errors import StageError
+from stage_kit.runs.workers import threads, worker_count
+from web_app.watch.frame_line import FrameLine
 from web_app.watch.people import Estimator, Found, Frame
 from web_app.watch.result import Result, SeenPerson
-from web_app.watch.sources import OpenSource, Source
+from web_app.watch.sources import OpenSource, Source, SourceError
 from web_app.watch.visits import Change, Sighting, VisitRules, Visits
 
 LAST = 200  # inferences whose times are told
 WAITING = 2  # frames of a file that are fetched ahead
+MOST_AT_ONCE = 4  # frames in the networks, where there are as many cores
+LOOK_SECONDS = 0.1  # whether it was stopped
 SILENT_SECONDS = 10.0  # a source that gives no frame for so long has failed
 
 
@@ -77,6 +83,10 @@ class Run:
     paced: bool = True
 
 
+Answer = tuple[Found, float]
+"""Who is in a frame, and how long that took, in milliseconds."""
+
+
 class Loop:
     """Runs until the source ends, fails, or `stop` is called."""
 
@@ -87,42 +97,64 @@ class Loop:
         self._listener = listener
         self._stopped = stopped
         self._timing = timing
-        self._frames: queue.Queue[Frame | StageError | None] = queue.Queue(1 if run.source.is_live else WAITING)
+        self._line = FrameLine(1 if run.source.is_live else WAITING, run.source.is_live)
         self._rules = VisitRules()
         dt = 1 / run.opened.fps
         self._follow = Follower(run.estimator.skeleton, dt, self._rules.leave_seconds, self._rules.open_score)
         self._visits = Visits(run.opened.size_wh, self._rules)
-        self._over = threading.Event()
-        self.dropped = 0
+        self._counted: int | None = None
 
     def run(self) -> None:
         """In the caller's thread. Raises StageError where the source or the estimator fails."""
+        at_once = min(worker_count(0), MOST_AT_ONCE)
+        with self._fetching(), threads("watch-network", at_once) as pool:
+            asked: deque[tuple[Frame, Future[Answer]]] = deque()
+            while not self._stopped.is_set():
+                if asked and asked[0][1].done():
+                    frame, answer = asked.popleft()
+                    self._look_at(frame, *answer.result())
+                elif len(asked) < at_once and (taken := self._line.take()) is not None:
+                    answer = pool.submit(self._ask, taken)
+                    answer.add_done_callback(lambda _: self._line.wake())
+                    asked.append((taken, answer))
+                elif not asked and self._line.is_over():
+                    return
+                else:
+                    self._wait(asked, at_once)
+
+    def _ask(self, frame: Frame) -> Answer:
+        begun = time.perf_counter()
+        found = self._run.estimator(frame)
+        return found, 1000 * (time.perf_counter() - begun)
+
+    def _wait(self, asked: deque[tuple[Frame, Future[Answer]]], at_once: int) -> None:
+        """Until there is something to do. Raises StageError where the source is silent for too long."""
+
+        def ready() -> bool:
+            if asked and asked[0][1].done():
+                return True
+            return (len(asked) < at_once and self._line.has_frame()) or (not asked and self._line.is_over())
+
+        before, silent_since = self._line.fetched, time.monotonic()
+        while not self._stopped.is_set() and not self._line.wait(ready, LOOK_SECONDS):
+            if asked or self._line.fetched != before:
+                return
+            if time.monotonic() - silent_since >= SILENT_SECONDS:
+                told = f"{self._run.source.label} has given no frame for {SILENT_SECONDS:.0f} seconds"
+                raise SourceError(told, "see that it is on")
+
+    @contextlib.contextmanager
+    def _fetching(self) -> Iterator[None]:
+        """Frames come; in the end open visits are closed, as nobody is seen any more."""
         fetching = threading.Thread(target=self._fetch, name="watch-capture", daemon=True)
         fetching.start()
         try:
-            while (frame := self._next()) is not None:
-                self._look_at(frame)
+            yield
         finally:
-            self._over.set()
+            self._line.end()
             for change in self._visits.close():
                 self._listener.changed(change)
             fetching.join(SILENT_SECONDS)
-
-    def _next(self) -> Frame | None:
-        silent = 0.0
-        while not self._stopped.is_set():
-            try:
-                got = self._frames.get(timeout=0.1)
-            except queue.Empty:
-                silent += 0.1
-                if silent >= SILENT_SECONDS:
-                    told = f"{self._run.source.label} has given no frame for {SILENT_SECONDS:.0f} seconds"
-                    raise StageError(told, "see that it is on") from None
-                continue
-            if isinstance(got, StageError):
-                raise got
-            return got
-        return None
 
     def _fetch(self) -> None:
         begun = time.monotonic()
@@ -135,36 +167,19 @@ class Loop:
                     begun -= min(wait, 0.0)  # a slow machine plays slower; it does not hurry afterwards
                     if self._stopped.wait(max(wait, 0.0)):
                         break
-                if not self._put(frame):
+                if not self._line.put(frame):
                     break
         except StageError as error:
             end = error
         finally:
             close: Callable[[], None] = getattr(frames, "close", lambda: None)
             close()
-        self._put(end)
+            self._line.end(end)
 
-    def _put(self, item: Frame | StageError | None) -> bool:
-        """Hands it over; of a camera it takes the place of one that waits. False where the loop was stopped."""
-        while not self._stopped.is_set() and not self._over.is_set():
-            try:
-                self._frames.put(item, timeout=0.001 if self._run.source.is_live else 0.1)
-                return True
-            except queue.Full:
-                if self._run.source.is_live:
-                    self._drop_one()
-        return False
-
-    def _drop_one(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._frames.get_nowait()
-            self.dropped += 1
-
-    def _look_at(self, frame: Frame) -> None:
-        begun = time.perf_counter()
-        found = self._run.estimator(frame)
-        taken = 1000 * (time.perf_counter() - begun)
+    def _look_at(self, frame: Frame, found: Found, taken: float) -> None:
         self._timing.add(taken)
+        if found.counted is not None:
+            self._counted = found.counted
         keys = self._follow(frame.t_seconds, found.boxes_xyxy, found.keypoints, found.scores)
         boxes = [tuple(box) for box in found.boxes_xyxy.tolist()]
         rows = zip(keys, found.scores.tolist(), boxes, strict=True)
@@ -183,5 +198,5 @@ class Loop:
         )
         return Result(
             self._run.generation, frame.number, frame.t_seconds, frame.picture, people, self._visits.open,
-            found.counted, taken, *self._timing.percentiles(),
+            self._counted, taken, *self._timing.percentiles(),
         )  # fmt: skip

@@ -40,7 +40,7 @@ def _add_line(canvas: Picture, result: Result) -> None:
     height, width = canvas.shape[:2]
     scale = max(0.45, width / 1600)
     text = (
-        f"{result.here} people | inference {result.p50_ms:.0f} ms, p95 {result.p95_ms:.0f} | "
+        f"{result.here} {'person' if result.here == 1 else 'people'} | inference {result.p50_ms:.0f} ms, p95 {result.p95_ms:.0f} | "
         f"{result.t_seconds:.1f} s, frame {result.frame}"
     )
     (_, tall), _ = cv2.getTextSize(text, FONT, scale, 1)

@@ -30,7 +30,7 @@ class Found:
         boxes_xyxy: float64 [N, 4] in pixels of the frame.
         keypoints: float64 [N, J, 3]: x, y in pixels, and score 0 to 1.
         scores: float64 [N]: how sure it is that there is somebody.
-        counted: how many people the detector sees, where it is asked as second evidence.
+        counted: how many people the detector sees, where it was asked, as second evidence.
     """
 
     boxes_xyxy: NDArray[np.float64]
@@ -45,7 +45,7 @@ def nobody(joints: int) -> Found:
 
 
 class Estimator(Protocol):
-    """Finds the people in a frame."""
+    """Finds the people in a frame; several threads ask it at a time, and an answer depends on its frame alone."""
 
     @property
     def skeleton(self) -> Skeleton:

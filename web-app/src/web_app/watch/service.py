@@ -40,7 +40,7 @@ class WatchSettings:
 class WatchService:
     """See the module; threads may share it."""
 
-    def __init__(self, workspace: Workspace | None, settings: WatchSettings | None = None) -> None:
+    def __init__(self, workspace: Workspace, settings: WatchSettings | None = None) -> None:
         self._workspace = workspace
         self._settings = settings or WatchSettings()
         self._lock = threading.RLock()
@@ -100,6 +100,4 @@ class WatchService:
                 self._store.close()
 
     def _own_database(self) -> str:
-        if self._workspace is None:
-            return "sqlite://"
         return sqlite_url(self._workspace.path(self._workspace.reports) / DATABASE)

@@ -117,15 +117,18 @@ def open_store(url: str) -> Store:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername=POSTGRES)
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        if is_sqlite and parsed.database in (None, "", ":memory:"):
+            raise ValueError  # each thread would have a memory of its own
+        engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         reason = "--db: expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, and its driver"
         raise UsageError(reason, "leave it out for a file; for PostgreSQL: pip install pg8000") from None
-    if parsed.get_backend_name() == "sqlite":
+    if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     store = Store(engine)
     with told_of(store.where):
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        if is_sqlite:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         with engine.begin() as connection:
             migrate(connection)

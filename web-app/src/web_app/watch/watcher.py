@@ -17,7 +17,7 @@ from web_app.watch.overlay import drawn, jpeg
 from web_app.watch.people import Estimator
 from web_app.watch.result import Result
 from web_app.watch.script import ScriptEstimator
-from web_app.watch.sources import Source, SourceError, open_source
+from web_app.watch.sources import OpenSource, Source, SourceError, open_source
 from web_app.watch.viewers import Hub
 from web_app.watch.visits import Change
 from web_app.watch.writing import Changed, Ended, EventWriter, Opened
@@ -34,6 +34,8 @@ class Watcher:
     Attributes:
         paced: files play no faster than their own time.
         load: makes the estimator, once, at the first start of a source that needs it.
+        open_source: opens a source; a test gives another one.
+        first_pause: seconds until a camera that failed is tried again; the next pauses are longer.
         opened: how often a source was opened; loaded: how often the networks were.
     """
 
@@ -41,6 +43,8 @@ class Watcher:
     writer: EventWriter
     load: Callable[[], Estimator]
     paced: bool = True
+    open_source: Callable[[Source], OpenSource] = open_source
+    first_pause: float = FIRST_PAUSE
     script: Estimator = field(default_factory=ScriptEstimator)
     on_result: Callable[[Result], None] | None = None
     state: State = "idle"
@@ -148,7 +152,7 @@ class Watcher:
 
     def _run(self, source: Source, generation: int, stopped: threading.Event) -> None:
         """Until it is stopped; a camera that fails is tried again, with growing pauses."""
-        pause = FIRST_PAUSE
+        pause = self.first_pause
         while not stopped.is_set():
             try:
                 self._once(source, generation, stopped)
@@ -169,7 +173,7 @@ class Watcher:
 
     def _once(self, source: Source, generation: int, stopped: threading.Event) -> None:
         estimator = self._estimator_for(source)
-        opened = open_source(source)
+        opened = self.open_source(source)
         self.opened += 1
         if stopped.is_set():
             return
