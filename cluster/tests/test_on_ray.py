@@ -41,7 +41,7 @@ from stage_kit.testing import workspace_bytes
 pytestmark = pytest.mark.skipif(os.environ.get("POSE_RAY") != "1", reason="starts Ray's nodes: make test-ray")
 NODES = int(os.environ.get("POSE_CHAOS_NODES", "2"))
 CORES = 2  # that a node says it has
-STARTS = 5
+STARTS = 8
 ROUNDS = int(os.environ.get("POSE_CHAOS_ROUNDS", "2"))
 SMALL = 80 << 20  # bytes of a node's object store
 QUICK = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
