@@ -19,7 +19,10 @@ COMMAND = Path(sys.executable).parent / "pose-cluster"
     ("words", "code", "message"),
     [
         (["--workspace", "{here}/gone"], 2, "no workspace {here}/gone"),
-        (["--workspace", "s3://bucket/photos"], 2, "object storage is not supported"),
+        (["--workspace", "gopher://bucket/photos"], 2, "no storage is called gopher://"),
+        (["--workspace", "file://{here}/gone"], 2, "no workspace file://{here}/gone: nothing lies in its images/"),
+        (["--workspace", "file://{here}", "--double-stage", "--precision int8"], 2, "unknown flag --precision"),
+        (["--workspace", "{here}", "--scratch", "{here}"], 2, "--scratch is for object storage"),
         (["--workspace", "{here}", "--shard-size", "0"], 2, "--shard-size: expected 1 to 1,000,000, got 0"),
         (["--workspace", "{here}", "--workers", "-1"], 2, "--workers: expected 0 to 1,000,000, got -1"),
         (["--workspace", "{here}", "--gpus-per-task", "-1"], 2, "--gpus-per-task: expected 0 to"),

@@ -156,6 +156,11 @@ class EstimationSteps:
         """Reads one annot and, unless its poses are current, its cuts."""
         return self._intake.examine(name)
 
+    def forget_listings(self) -> None:
+        """Of the debug pictures."""
+        for numbered in self._numbered:
+            numbered.forget()
+
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the network; int8 is calibrated on some of the people. The YAML may ask for more of them at a time."""
         self._estimator = estimator = self._plan.load(lambda: self._samples(names))

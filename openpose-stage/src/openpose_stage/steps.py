@@ -121,6 +121,9 @@ class OpenposeSteps:
                 tell("--explain draws photos; of videos, the frames that --explain_frames names, such as 0,50")
         return examined_video(self._options, self._plan, self._reading, self._made_by, self._seen, name, self._times)
 
+    def forget_listings(self) -> None:
+        """Nothing: no folder's listing is kept."""
+
     def load(self, names: Sequence[str]) -> Loaded:  # noqa: ARG002 - nothing is calibrated
         """Loads the network."""
         self._network = network = self._plan.load(tuple)

@@ -25,10 +25,10 @@ from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.shards import Shard, remove_traces
-from stage_kit.runs.steps import Answer, ImageT, Listing, Loaded, Steps
+from stage_kit.runs.steps import Answer, ImageT, Listing, Loaded, Settled, Steps
 from stage_kit.runs.table_parts import TableParts
 from stage_kit.runs.video_log import over_videos
-from stage_kit.runs.workers import worker_count
+from stage_kit.runs.workers import AHEAD, map_ahead, threads, worker_count
 from stage_kit.stages import StageFacts
 
 
@@ -121,6 +121,21 @@ class BatchRun(Generic[ImageT, Answer]):
         if self._parts:
             self._parts.write(names, shard)
         return report
+
+    def unsettled(self, names: Sequence[str], shard: str) -> tuple[str, ...]:
+        """Those of these names that `shard` would work on, or that would fail: see `StageRun`."""
+        self._steps.forget_listings()
+        self._seen.turn_to(shard)
+
+        def is_open(name: str) -> bool:
+            of_video = is_video_name(name.removesuffix(".jsonl"))
+            found = self._steps.examine_video(name) if of_video else self._steps.examine(name)
+            return not isinstance(found, Settled) or found.error is not None
+
+        workers = worker_count(self._facts.workers)
+        with threads("worker", workers) as pool:
+            answers = map_ahead(pool, is_open, names, AHEAD * workers)
+            return tuple(name for name, is_left in zip(names, answers, strict=True) if is_left)
 
     def prologue(self) -> None:
         """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
