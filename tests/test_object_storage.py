@@ -63,7 +63,9 @@ def alone(root: Path) -> dict[str, bytes]:
 def over(store: Path, scratch: Path, **more: list[str]) -> list[RunReport]:
     reports = []
     for facts in [facts for facts in installed_stages() if facts.name in ("yolo-stage", "hrn-stage")]:
-        stored = open_stored_run(facts, (*FLAGS, *more.get(facts.package, [])), open_store(f"file://{store}"), Scratch(str(scratch)))
+        stored = open_stored_run(
+            facts, (*FLAGS, *more.get(facts.package, [])), open_store(f"file://{store}"), Scratch(str(scratch))
+        )
         stored.prologue()
         listing = stored.listing()
         shards = Plan(listing, 2).shards
