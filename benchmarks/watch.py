@@ -54,9 +54,7 @@ def main() -> int:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--viewers", type=int, nargs="+", default=[0, 1, 8])
     args = parser.parse_args()
-    asked = Networks(
-        args.estimator, precision=args.precision, weights=args.weights, openpose_model=args.openpose_model
-    )
+    asked = Networks(args.estimator, precision=args.precision, weights=args.weights, openpose_model=args.openpose_model)
     networks: Estimator = load_networks(asked)
     print(f"{args.video}: {networks.model}, {networks.precision}")
     with tempfile.TemporaryDirectory() as folder:

@@ -172,9 +172,9 @@ def questions(workspace: Path, seconds: float) -> None:
 
 def memory(workspace: Path, video: Path | None, seconds: float) -> None:
     """Of the server while it watches a file again and again, as fast as it can be looked at, with one viewer."""
-    source, flags = "synthetic", []
+    source, flags = "synthetic", ["--as-fast"]
     if video is not None:
-        source, flags = "bench", ["--add-source", f"bench={video.resolve()}", "--weights", "lite", "--as-fast"]
+        source, flags = "bench", [*flags, "--add-source", f"bench={video.resolve()}", "--weights", "lite"]
     server = Server(workspace, *flags)
     over = threading.Event()
     frames = 0
@@ -196,10 +196,9 @@ def memory(workspace: Path, video: Path | None, seconds: float) -> None:
         if b'"state":"running"' not in server.ask("GET", "/api/v1/status"):
             server.watch(source)
     tenth = max(1, len(found) // 10)
+    means = [statistics.mean(found[at : at + tenth]) for at in range(0, len(found), tenth)]
     print(
-        f"{seconds:.0f} s of {source}, {frames} pictures shown: {found[0]:.0f} MB after 5 s; mean of the second tenth "
-        f"{statistics.mean(found[tenth : 2 * tenth]):.1f} MB, of the last {statistics.mean(found[-tenth:]):.1f} MB, "
-        f"most {max(found):.1f} MB"
+        f"{seconds:.0f} s of {source}, {frames} pictures shown; MB, a mean each tenth: {' '.join(map('{:.0f}'.format, means))}"
     )
     over.set()
     looking.join()

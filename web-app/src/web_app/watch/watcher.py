@@ -178,19 +178,19 @@ class Watcher:
         if stopped.is_set():
             return
         self._estimator = estimator
+        recorder = _Recorder(self, self.opened)
+        loop = Loop(Run(generation, source, opened, estimator, self.paced), recorder, stopped, self.timing)
         self._tell(generation, "running", "", "")
-        session = _Recorder(self, self.opened)
-        started = datetime.now(UTC)
         self.writer.put(
             Opened(
-                self.opened, source.kind, source.label, started, estimator.model, estimator.precision,
+                self.opened, source.kind, source.label, datetime.now(UTC), estimator.model, estimator.precision,
                 round(opened.fps, 3), __version__,
             )
         )  # fmt: skip
         try:
-            Loop(Run(generation, source, opened, estimator, self.paced), session, stopped, self.timing).run()
+            loop.run()
         finally:
-            self.writer.put(Ended(session.key, datetime.now(UTC)))
+            self.writer.put(Ended(recorder.key, datetime.now(UTC)))
 
     def _estimator_for(self, source: Source) -> Estimator:
         if source.kind == "synthetic":
