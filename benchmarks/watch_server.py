@@ -197,9 +197,8 @@ def memory(workspace: Path, video: Path | None, seconds: float) -> None:
             server.watch(source)
     tenth = max(1, len(found) // 10)
     means = [statistics.mean(found[at : at + tenth]) for at in range(0, len(found), tenth)]
-    print(
-        f"{seconds:.0f} s of {source}, {frames} pictures shown; MB, a mean each tenth: {' '.join(map('{:.0f}'.format, means))}"
-    )
+    told_means = " ".join(f"{mean:.0f}" for mean in means)
+    print(f"{seconds:.0f} s of {source}, {frames} pictures shown; MB, a mean each tenth: {told_means}")
     over.set()
     looking.join()
     server.stop()
