@@ -23,11 +23,11 @@ from stage_kit.pictures.images import decode_image, read_image_bytes
 from stage_kit.runs.batch_run import BatchRun, RunFacts
 from stage_kit.runs.found_records import found_record, sealed_bytes
 from stage_kit.runs.listing import list_images
-from stage_kit.runs.parted_run import with_parts
 from stage_kit.runs.posed_records import sound_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.stage_run import StageRun
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from stage_kit.runs.table_parts import parts_of
 from stage_kit.stages import stage_facts
 
 MADE_BY = MadeBy(stage="scale-stage", results=1, model="none", weights_sha256="00" * 32, options={})
@@ -46,10 +46,10 @@ def parser() -> FlagParser:
 def open_run(words: Sequence[str]) -> StageRun:
     """See `stage_kit.runs.stage_run`."""
     args = parsed(parser(), words)
-    workspace, tables = Workspace(Path(args.workspace)), asked_tables(args.tables)
+    workspace, tables = Workspace(Path(args.workspace)), asked_tables(args.tables).in_parts()
     facts = RunFacts(stage_facts("scale_stage"), workspace, {}, "none", "fake", "", workers=1, quiet=True)
     seen = SeenFiles(workspace)
-    return with_parts(BatchRun(facts, ScaleSteps(workspace, seen, tables.in_parts()), seen), workspace, tables)
+    return BatchRun(facts, ScaleSteps(workspace, seen, tables), seen, parts_of(workspace, tables))
 
 
 @dataclass(frozen=True)

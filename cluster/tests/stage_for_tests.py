@@ -18,17 +18,18 @@ TOML = """
 name = "double-stage"
 order = 1
 results = 1
-writes = ["annots", "inspect"]
+writes = ["annots", "inspect", "output"]
+tables = true
 """
 CLI = """
-import hashlib, json, os, signal, sys, time
+import json, os, signal, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pose_contract.errors import ImageError, UsageError
-from pose_contract.storage import write_bytes
+from pose_contract.storage import remove_file, write_bytes
 from pose_contract.workspace import Workspace
 from stage_kit.command.flags import FlagParser, add_run_flags
 from stage_kit.command.stage_main import parsed
@@ -78,18 +79,34 @@ class DoubleSteps:
         return Listing(found.names, {}, found.ignored)
 
     def clear_stale(self):
+        alive = {self.workspace.annot_file(name) for name in self.listing().names}
+        folder = self.workspace.path(self.workspace.annots)
+        for path in sorted(folder.rglob("*.json")):
+            name = path.relative_to(folder).as_posix().removesuffix(".json")
+            if self.workspace.annot_file(name) not in alive:
+                remove_file(self.workspace.path(self.workspace.inspect_file(name)))
+                remove_file(path)
         return ()
 
+    def forget_listings(self):
+        pass
+
     def examine(self, name):
-        data = self.workspace.path(self.workspace.image_file(name)).read_bytes()
+        file = self.workspace.image_file(name)
+        record = self.workspace.path(self.workspace.annot_file(name))
+        of = json.loads(record.read_text())["of"] if record.is_file() else None
+        if of is not None and of == self.seen.known(file):
+            return Settled(name, people=1)
+        data = self.workspace.path(file).read_bytes()
         if data == b"kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if not data:
             return Settled(name, ImageError("is empty", "copy it again"))
-        sha256 = hashlib.sha256(data).hexdigest()
-        record = self.workspace.path(self.workspace.annot_file(name))
-        if record.is_file() and json.loads(record.read_text())["of"] == sha256:
+        sha256 = self.seen.sha256(file, data)
+        if of == sha256:
             return Settled(name, people=1)
+        if not data.isdigit():
+            return Settled(name, ImageError("is no number", "copy it again"))
         return Number(name, float(data), sha256)
 
     def load(self, names):
@@ -111,7 +128,7 @@ class DoubleSteps:
 
     def write_tables(self):
         names = sorted(path.name for path in self.workspace.path(self.workspace.annots).glob("*.json"))
-        write_bytes(self.workspace.root / "table.txt", "\\n".join(names).encode())
+        write_bytes(self.workspace.root / "output/table.txt", "\\n".join(names).encode())
         return ()
 """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pose_cluster.cli import asked, main, parser
+from pose_cluster.environment import Environment
 from pose_cluster.ray_pool import Place, room
 
 COMMAND = Path(sys.executable).parent / "pose-cluster"
@@ -18,7 +19,10 @@ COMMAND = Path(sys.executable).parent / "pose-cluster"
     ("words", "code", "message"),
     [
         (["--workspace", "{here}/gone"], 2, "no workspace {here}/gone"),
-        (["--workspace", "s3://bucket/photos"], 2, "object storage is not supported"),
+        (["--workspace", "gopher://bucket/photos"], 2, "no storage is called gopher://"),
+        (["--workspace", "file://{here}/gone"], 2, "no workspace file://{here}/gone: nothing lies in its images/"),
+        (["--workspace", "file://{here}", "--double-stage", "--precision int8"], 2, "unknown flag --precision"),
+        (["--workspace", "{here}", "--scratch", "{here}"], 2, "--scratch is for object storage"),
         (["--workspace", "{here}", "--shard-size", "0"], 2, "--shard-size: expected 1 to 1,000,000, got 0"),
         (["--workspace", "{here}", "--workers", "-1"], 2, "--workers: expected 0 to 1,000,000, got -1"),
         (["--workspace", "{here}", "--gpus-per-task", "-1"], 2, "--gpus-per-task: expected 0 to"),
@@ -52,7 +56,11 @@ def test_flags_become_options_and_a_stage_s_words(fresh: Path) -> None:
     (stage,) = options.stages
     common = ("--workspace", str(fresh), "--quiet", "--overwrite")
     assert options.words == {stage.name: (*common, "--pause", "0.5")}
-    assert (options.shard_size, options.place, options.address) == (7, Place(3, 4, 0.5), "local")
+    assert (options.shard_size, options.place, options.address) == (
+        7,
+        Place(3, 4, 0.5, Environment(inherits=True)),
+        "local",
+    )
 
 
 def test_without_names_all_stages_that_run_by_shards_are_taken_in_their_order(fresh: Path) -> None:

@@ -28,7 +28,18 @@ def test_every_name_is_in_one_shard_and_a_video_by_itself(
 ) -> None:
     plan = Plan(listing, size).shards
     assert [shard.names for shard in plan] == shards
-    assert [shard.name for shard in plan] == [f"{index + 1}of{len(shards)}" for index in range(len(shards))]
+    assert sorted(shard.name for shard in plan) == [f"{index + 1}of{len(shards)}" for index in range(len(shards))]
+
+
+def test_a_video_more_leaves_the_numbers_of_the_photos_shards() -> None:
+    """What has been seen of an object store's photos lies there by that number."""
+    photos = tuple("abcdef")
+    one, two = (Plan(Listing(photos, videos=videos), 2).shards for videos in (("v.mp4",), ("v.mp4", "w.mp4")))
+    numbers = [
+        {shard.names: shard.name.partition("of")[0] for shard in plan if shard.names[0] in photos}
+        for plan in (one, two)
+    ]
+    assert numbers[0] == numbers[1] == {("a", "b"): "1", ("c", "d"): "2", ("e", "f"): "3"}
 
 
 def test_a_photo_more_leaves_most_photos_in_their_shard() -> None:

@@ -45,6 +45,10 @@ def test_what_ray_is_told(environment: Environment, gpus: float, wanted: dict[st
     assert ray.RuntimeEnv(**told), "Ray takes it"
 
 
+def test_what_a_ray_of_our_own_inherits_is_not_told_again() -> None:
+    assert Environment(inherits=True).runtime_env("yolo-stage", 0, {"POSE_CACHE": "/tmp"}) == {}
+
+
 def flags(*words: str) -> argparse.Namespace:
     result = argparse.ArgumentParser()
     result.add_argument("--address", default="local")
@@ -54,8 +58,8 @@ def flags(*words: str) -> argparse.Namespace:
 
 def test_flags_become_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POSE_WEIGHTS", raising=False)
-    assert asked_environment(flags(), SHARED) == Environment()
-    assert asked_environment(flags("--python", "/p"), SHARED) == Environment("/p")
+    assert asked_environment(flags(), SHARED) == Environment(inherits=True)
+    assert asked_environment(flags("--python", "/p", "--address", "auto"), SHARED) == Environment("/p")
     words = ("--env", "container", "--image", "host:5000/pose/{stage}:1", "--address", "auto")
     image = "host:5000/pose/{stage}:1"
     assert asked_environment(flags(*words), SHARED) == Environment(image=image, mounts=("/nfs/poses",))

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,11 @@ from conftest import pictures
 psutil = pytest.importorskip("psutil", reason="it comes with the tests' packages: make .venv/.dev")
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: make setup CLUSTER=1")
 
+from s3_server import BUCKET, BadDay, log_in, served
+from stores import downloaded, uploaded
+
 from pose_cluster.cli import main
+from pose_cluster.storage.object_store import open_store
 from pose_contract.storage import read_report
 from stage_kit.runs.stage_run import open_run
 from stage_kit.stages import stage_facts
@@ -36,7 +41,7 @@ from stage_kit.testing import workspace_bytes
 pytestmark = pytest.mark.skipif(os.environ.get("POSE_RAY") != "1", reason="starts Ray's nodes: make test-ray")
 NODES = int(os.environ.get("POSE_CHAOS_NODES", "2"))
 CORES = 2  # that a node says it has
-STARTS = 5
+STARTS = 8
 ROUNDS = int(os.environ.get("POSE_CHAOS_ROUNDS", "2"))
 SMALL = 80 << 20  # bytes of a node's object store
 QUICK = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
@@ -44,7 +49,15 @@ QUICK |= {"enable_worker_prestart": False, "prestart_worker_first_driver": False
 
 
 @pytest.fixture(scope="module")
-def nodes(installed: Path) -> Iterator[Any]:
+def bad_day() -> Iterator[BadDay]:
+    """moto's S3, of which the nodes know by their variables."""
+    with served() as (address, played), pytest.MonkeyPatch.context() as patch:
+        log_in(patch, address)
+        yield played
+
+
+@pytest.fixture(scope="module")
+def nodes(installed: Path, bad_day: BadDay) -> Iterator[Any]:
     """Two nodes that say they have two cores each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     head = {"_system_config": QUICK, "include_dashboard": False}
@@ -139,11 +152,38 @@ def test_a_driver_that_is_killed_goes_on_when_it_is_run_again(nodes: Any, fresh:
     wait_for_first_record(fresh)
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
-    assert not (fresh / "table.txt").exists()
+    assert not (fresh / "output/table.txt").exists()
     assert main(words_for(nodes, fresh, "--workers", "1")) == 0
     assert workspace_bytes(fresh) == wanted
     report = read_report(fresh / "reports/double-stage.json")
     assert report is not None and report.counts.skipped > 0 and report.counts.failed == 1
+
+
+def test_an_object_store_a_worker_killed_while_it_puts_and_a_bad_day(
+    nodes: Any, fresh: Path, bad_day: BadDay, tmp_path: Path
+) -> None:
+    wanted = wanted_of(fresh)
+    store = open_store(f"s3://{BUCKET}/{uuid.uuid4().hex}/poses")
+    uploaded(fresh, store)
+    words = words_for(nodes, Path("unused"), "--workers", "2", "--scratch", str(tmp_path / "scratch"))
+    words[words.index("--workspace") + 1] = store.uri
+    bad_day.stalls_at, bad_day.every_500, bad_day.every_torn = 9, 13, 17
+    threading.Thread(target=kill_when_stalled, args=(bad_day,), daemon=True).start()
+    assert main(words) == 0
+    assert bad_day.stalled.is_set() and {"500", "torn"} <= set(bad_day.played)
+    bad_day.every_500 = bad_day.every_torn = 0
+    assert downloaded(store) == wanted
+    kept = json.loads(store.read("reports/double-stage.json") or b"")
+    assert (kept["counts"]["failed"], kept["counts"]["images"]) == (1, 24)
+    assert store.read("reports/pose-cluster.json")
+
+
+def kill_when_stalled(bad_day: BadDay) -> None:
+    """All workers, one of which waits for its answer."""
+    bad_day.stalled.wait(120)
+    for process in worker_processes():
+        process.kill()
+    bad_day.go_on.set()
 
 
 @pytest.mark.timeout(120 + 60 * ROUNDS)

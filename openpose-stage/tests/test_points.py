@@ -120,3 +120,13 @@ def test_a_part_has_at_most_so_many_points_and_keeps_the_surest() -> None:
     every = np.sort(noise[0].ravel())[::-1]
     assert found.score[found.part == 0].min() > every[6400 // 10]
     assert (np.diff(found.part) >= 0).all()
+
+
+@pytest.mark.parametrize("upsample", [1, 4])
+def test_parts_at_the_rims_of_their_maps_do_not_outdo_each_other(upsample: int) -> None:
+    """All maps are searched at once, one below the other: the last row of one has nothing to do with the next one."""
+    maps = np.zeros((3, 6, 7), np.float32)
+    maps[0, 5, 3], maps[1, 0, 3], maps[2, 0, 6] = 0.9, 0.95, 0.8
+    found = find_points(maps, PointRules(upsample=upsample))
+    assert found.part.tolist() == [0, 1, 2]
+    assert np.abs(found.xy - [[3, 5], [3, 0], [6, 0]]).max() <= 0.5

@@ -50,6 +50,7 @@ class DoublingSteps:
     batches: list[int] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
     broken: str = ""
+    forgotten: bool = False
     widths: dict[str, int] = field(default_factory=dict)  # of an image's rows; 1 where none is given
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,6 +69,9 @@ class DoublingSteps:
         if self.workspace.path(self.workspace.annot_file(name)).is_file():
             return Settled(name, people=int(name[-1]))
         return Numbers(name, tuple(range(int(name[-1]))), self.pixels)
+
+    def forget_listings(self) -> None:
+        self.forgotten = True
 
     def load(self, names: Sequence[str]) -> Loaded:
         self.called.append(f"load of {len(names)}")
@@ -104,6 +108,17 @@ def test_nothing_to_do_touches_nothing(workspace: Workspace) -> None:
     with pytest.raises(UsageError):
         run_of(DoublingSteps(workspace, names=())).whole()
     assert [path.name for path in workspace.root.rglob("*")] == ["images"]
+
+
+def test_what_is_not_done_is_told_without_the_network(workspace: Workspace) -> None:
+    steps = DoublingSteps(workspace, names=("a2", "b0"))
+    run_of(steps).whole()
+    steps.called.clear()
+    run = run_of(steps)
+    assert run.unsettled((), "1of2") == ()
+    assert run.unsettled(("a2", "damaged", "b0", "c1"), "1of2") == ("damaged", "c1")
+    assert steps.forgotten and not steps.called
+    assert not workspace.report_path("first-stage", "1of2").exists()
 
 
 def test_a_run_without_work_never_loads_the_network(workspace: Workspace) -> None:

@@ -35,6 +35,10 @@ def test_a_folder_of_numbered_files_is_listed_once(workspace: Workspace, monkeyp
     for number in range(50):
         files.of(f"{number}.jpg")
     assert listed == [workspace.root / "cuts"]
+    (workspace.root / "cuts/7-0.jpg").write_bytes(b"x")
+    assert files.of("7.jpg") == {}
+    files.forget()
+    assert files.of("7.jpg") == {0: workspace.root / "cuts/7-0.jpg"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -11,9 +11,11 @@ import pytest
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: make setup PARQUET=1")
 import pyarrow.parquet as pq
+from sample_stages import FIRST
+from test_batch_run import DoublingSteps, Numbers
 
 from pose_contract.errors import ImageError, UsageError, WorkspaceError
-from pose_contract.records import Box, Counts, ImagePoses, Keypoint, MadeBy, PersonPose, RunReport
+from pose_contract.records import Box, ImagePoses, Keypoint, MadeBy, PersonPose
 from pose_contract.skeletons import MPII16
 from pose_contract.storage import write_bytes, write_record
 from pose_contract.tables import KEYPOINT_COLUMNS
@@ -24,8 +26,10 @@ from stage_kit.export.aggregates import write_tables
 from stage_kit.export.asked_tables import AskedTables, asked_tables
 from stage_kit.export.parquet_file import SCHEMA, parquet_file
 from stage_kit.export.parquet_parts import part_path
-from stage_kit.runs.parted_run import with_parts
-from stage_kit.runs.steps import Listing
+from stage_kit.runs.batch_run import BatchRun, RunFacts
+from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.steps import Settled
+from stage_kit.runs.table_parts import parts_of
 from stage_kit.videos.record_files import line_of
 
 SHA = "ab" * 32
@@ -118,10 +122,18 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path, photos: dict[str, int], vi
 
 def test_row_groups_bound_the_memory_and_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROW_GROUP", 100)
+    write, held = module.ParquetSink._write, []
+
+    def noted(sink: module.ParquetSink, rows: list[tuple[object, ...]]) -> None:
+        held.append(len(rows))
+        write(sink, rows)
+
+    monkeypatch.setattr(module.ParquetSink, "_write", noted)
     workspace = Workspace(tmp_path)
     for name in wanted_names(12):
         write_photo(workspace, name, 1)
     assert write_tables(workspace, MPII16, asked=BOTH) is None
+    assert held == [100, 100, 16 * 16 - 200]
     file = pq.ParquetFile(workspace.keypoints_parquet)
     groups = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
     assert groups == [100, 100, 16 * 16 - 200] and table_of(workspace) == csv_of(workspace)
@@ -198,28 +210,24 @@ def test_what_the_flag_asks_for(choice: str, asked: AskedTables, monkeypatch: py
     assert caught.value.remedy == "make setup PARQUET=1, or give --tables csv"
 
 
-class RunWithoutNetwork:
-    """A stage's run by shards whose records are there already."""
+class StepsOfRecords(DoublingSteps):
+    """A stage whose records are there already."""
 
-    def __init__(self, workspace: Workspace, asked: AskedTables) -> None:
-        self.workspace = workspace
-        self.asked = asked.in_parts()
+    def examine(self, name: str) -> Settled:
+        return Settled(name)
 
-    def listing(self) -> Listing:
-        return Listing(())
+    def examine_video(self, name: str) -> Settled:
+        return Settled(name)
 
-    def prologue(self) -> None:
-        pass
+    def write_tables(self) -> list[tuple[str, ImageError]]:
+        assert write_tables(self.workspace, MPII16, asked=BOTH.in_parts()) is None
+        return []
 
-    def shard(self, names: object, shard: str, among: object = ()) -> RunReport:  # noqa: ARG002
-        return RunReport(
-            stage="s", version="1", state="finished", started="", seconds=0, images_per_second=0, engine="", device="",
-            model="", counts=Counts(), options={"shard": shard},
-        )  # fmt: skip
 
-    def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
-        assert write_tables(self.workspace, MPII16, asked=self.asked) is None
-        return of_shards or self.shard((), "")
+def run_in_parts(workspace: Workspace) -> BatchRun[Numbers, float]:
+    facts = RunFacts(FIRST, workspace, {}, "model", "fake", "a test", 1, quiet=True)
+    parts = parts_of(workspace, BOTH.in_parts())
+    return BatchRun(facts, StepsOfRecords(workspace), SeenFiles(workspace), parts)
 
 
 @pytest.fixture
@@ -239,7 +247,7 @@ def parts(workspace: Workspace) -> list[str]:
 def test_every_shard_writes_its_part_and_together_they_are_the_table(shared: Workspace) -> None:
     write_tables(shared, MPII16, asked=BOTH)
     wanted = sorted(map(str, table_of(shared)))
-    run = with_parts(RunWithoutNetwork(shared, BOTH), shared, BOTH)
+    run = run_in_parts(shared)
     run.prologue()
     assert not shared.keypoints_parquet.exists()
     run.shard(["v.mp4"], "1of12")
@@ -258,7 +266,7 @@ def test_every_shard_writes_its_part_and_together_they_are_the_table(shared: Wor
 
 def test_what_no_part_holds_is_added_at_the_end_and_nothing_twice(shared: Workspace) -> None:
     write_tables(shared, MPII16)
-    run = with_parts(RunWithoutNetwork(shared, BOTH), shared, BOTH)
+    run = run_in_parts(shared)
     run.shard(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "1of2")
     run.shard(["a.jpg", "b.jpg"], "3of2")  # halves of a shard that was given up after it had written its part
     run.shard(["d.jpg"], "4of2")
@@ -273,14 +281,14 @@ def test_what_no_part_holds_is_added_at_the_end_and_nothing_twice(shared: Worksp
 def test_a_table_of_nobody_has_its_columns(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     write_photo(workspace, "a.jpg", 0)
-    with_parts(RunWithoutNetwork(workspace, BOTH), workspace, BOTH).epilogue()
+    run_in_parts(workspace).epilogue()
     assert parts(workspace) == ["shard-rest.parquet"]
     assert pq.read_table(workspace.keypoints_parquet).schema.equals(SCHEMA)
 
 
-def test_without_parquet_a_run_is_what_it_is(tmp_path: Path) -> None:
-    run = RunWithoutNetwork(Workspace(tmp_path), AskedTables())
-    assert with_parts(run, run.workspace, AskedTables()) is run
+def test_without_parquet_there_are_no_parts(tmp_path: Path) -> None:
+    for asked in (AskedTables(), AskedTables().in_parts(), BOTH):
+        assert parts_of(Workspace(tmp_path), asked) is None
 
 
 def test_rows_of_a_file_are_there_whole_or_not_at_all(tmp_path: Path) -> None:

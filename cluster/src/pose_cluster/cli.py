@@ -19,6 +19,8 @@ from stage_kit.command.refusals import require
 
 if TYPE_CHECKING:
     from pose_cluster.run import ClusterOptions
+    from pose_cluster.storage.depot import Depot
+    from pose_contract.workspace import Workspace
     from stage_kit.stages import StageFacts
 
 COMMANDS = {"run": "run the stages on many machines, by Ray"}
@@ -43,7 +45,10 @@ def parser() -> FlagParser:
 
     result = FlagParser(f"{COMMAND} run", "Run the stages on many machines, by Ray.")
     where = result.add_argument_group("where")
-    where.add_argument("--workspace", metavar="DIR", required=True, help="a folder that all nodes see at this path")
+    text = "a folder that all nodes see at this path, or an object store: s3://BUCKET/FOLDER, gs:// az:// file://"
+    where.add_argument("--workspace", metavar="URI", required=True, help=text)
+    text = "a large folder of each node, for its part of an object store (default: for temporary files)"
+    where.add_argument("--scratch", default="", metavar="DIR", help=text)
     text = "auto: a running Ray; local: start one here; ray://HOST:10001, HOST:6379 (default: local)"
     where.add_argument("--address", default="local", metavar="WHERE", help=text)
     what = result.add_argument_group("what")
@@ -70,34 +75,52 @@ def parser() -> FlagParser:
 def _run(args: argparse.Namespace) -> int:
     from pose_cluster.run import run
 
-    return run(asked(args))
+    options = asked(args)
+    try:
+        return run(options)
+    finally:
+        if options.depot:
+            options.depot.scratch.close()
 
 
 def asked(args: argparse.Namespace) -> ClusterOptions:
-    """The flags as options, before Ray is started. Raises UsageError."""
+    """The flags as options, before Ray is started. Raises UsageError, and WorkspaceError of an object store."""
     from pose_cluster.ray_pool import Place
     from pose_cluster.run import ClusterOptions
-    from pose_contract.workspace import Workspace
 
-    if "://" in args.workspace:
-        remedy = "mount a shared folder on all nodes, and name its path"
-        raise UsageError(f"--workspace {args.workspace}: object storage is not supported", remedy)
-    root = Path(args.workspace).absolute()
-    if not root.is_dir():
-        raise UsageError(f"no workspace {root}", f"create it: make workspace WORKSPACE='{root}'")
     for flag, least in (("shard_size", 1), ("workers", 0), ("cpus_per_task", 0), ("gpus_per_task", 0)):
         value = getattr(args, flag)
         require(least <= value <= MOST, flag.replace("_", "-"), value, f"{least} to {MOST:,}", f"{COMMAND} run")
     stages = chosen_stages(args.stages)
-    common = ("--workspace", str(root), "--quiet", *(["--overwrite"] if args.overwrite else []))
-    words = {stage.name: (*common, *_split(getattr(args, stage.name.replace("-", "_")))) for stage in stages}
+    more = {stage.name: _split(getattr(args, stage.name.replace("-", "_"))) for stage in stages}
+    workspace, depot = found_workspace(args.workspace, args.scratch)
+    where = ("--workspace", str(workspace.root))
+    common = ("--quiet", *(["--overwrite"] if args.overwrite else []))
+    words = {stage.name: (*(() if depot else where), *common, *more[stage.name]) for stage in stages}
     for stage in stages:
-        require_flags(stage, words[stage.name])
-    environment = asked_environment(args, root)
+        require_flags(stage, (*where, *words[stage.name]) if depot else words[stage.name], depot is not None)
+    environment = asked_environment(args, None if depot else workspace.root)
     place = Place(args.workers, args.cpus_per_task, args.gpus_per_task, environment)
     return ClusterOptions(
-        Workspace(root), stages, words, args.address, args.shard_size, place, args.keep_going, args.quiet, args.verbose
+        workspace, stages, words, args.address, args.shard_size, place, args.keep_going, args.quiet, args.verbose, depot
     )
+
+
+def found_workspace(uri: str, scratch: str) -> tuple[Workspace, Depot | None]:
+    """The folder at that path; of an object store what the driver has of it, and how. Raises StageError."""
+    from pose_contract.workspace import Workspace
+
+    if "://" in uri:
+        from pose_cluster.storage.depot import open_depot
+
+        depot = open_depot(uri, scratch)
+        return depot.workspace, depot
+    root = Path(uri).absolute()
+    if not root.is_dir():
+        raise UsageError(f"no workspace {root}", f"create it: make workspace WORKSPACE='{root}'")
+    if scratch:
+        raise UsageError("--scratch is for object storage", "leave it out: a folder is worked on where it lies")
+    return Workspace(root), None
 
 
 def chosen_stages(names: str | None) -> tuple[StageFacts, ...]:
@@ -117,14 +140,21 @@ def chosen_stages(names: str | None) -> tuple[StageFacts, ...]:
     return tuple(stage for name, stage in known.items() if name in wanted)
 
 
-def require_flags(stage: StageFacts, words: Sequence[str]) -> None:
-    """Refuses now what the stage's workers would refuse. Raises UsageError and ConfigError."""
+def require_flags(stage: StageFacts, words: Sequence[str], in_store: bool = False) -> None:
+    """Refuses now what the stage's workers would refuse, or in a store cannot do. Raises UsageError and ConfigError."""
     from stage_kit.command.settings import with_settings
     from stage_kit.command.stage_main import parsed
 
     stage_parser = import_module(f"{stage.package}.cli").parser
     args = parsed(stage_parser(), words)
-    with_settings(stage_parser(), words, Path(args.workspace))
+    given = vars(with_settings(stage_parser(), words, Path(args.workspace)).args)
+    if not in_store:
+        return
+    if given.get("precision") == "int8":
+        reason = f"{stage.name}: --precision int8 is calibrated on photos of the whole run, a worker has its shard's"
+        raise UsageError(reason, "take another precision, or a folder that all nodes see")
+    if moved := [name for name, value in given.items() if name.endswith("_folder") and value]:
+        raise UsageError(f"{stage.name}: --{moved[0]} has no meaning in an object store", "leave it out")
 
 
 def _split(flags: str) -> list[str]:

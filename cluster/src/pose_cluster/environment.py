@@ -28,15 +28,20 @@ class Environment:
         python: the interpreter of a virtual environment, on the worker's node; None is the driver's.
         image: a container's image; empty is none. `{stage}` in both becomes the stage's name.
         mounts: folders of the node that a container sees at the same path.
+        inherits: whether workers have the driver's environment variables, as processes of a Ray that it has started.
     """
 
     python: str | None = None
     image: str = ""
     mounts: tuple[str, ...] = ()
+    inherits: bool = False
 
     def runtime_env(self, stage: str, gpus: float = 0.0, variables: Mapping[str, str] = os.environ) -> dict[str, Any]:
-        """Ray's `runtime_env` for a worker of that stage. Of `variables` a worker gets those named POSE_…"""
-        ours = {name: value for name, value in variables.items() if name.startswith("POSE_")}
+        """Ray's `runtime_env` for a worker of that stage. Of `variables` a worker gets those named POSE_…
+
+        Without any, Ray starts a worker at once, and need not wait for its agent for environments.
+        """
+        ours = {} if self.inherits else {name: value for name, value in variables.items() if name.startswith("POSE_")}
         result: dict[str, Any] = {"env_vars": ours} if ours else {}
         if not self.image:
             return result | ({"py_executable": self.python.replace(STAGE, stage)} if self.python else {})
@@ -71,7 +76,7 @@ def asked_environment(args: argparse.Namespace, workspace: Path | None) -> Envir
     if args.env == "venv":
         if args.image:
             raise UsageError("--image is of --env container", "say --env container, or leave --image out")
-        return Environment(args.python)
+        return Environment(args.python, inherits=args.address == "local")
     if args.python:
         raise UsageError("--python is of --env venv", "a container's Python is its image's: leave --python out")
     if not args.image:

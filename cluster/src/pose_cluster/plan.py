@@ -20,7 +20,8 @@ class Plan:
     """The shards of one stage; pieces of a shard get names of their own.
 
     A video is a shard by itself, before all pictures, as it takes long. Pictures stay in their sorted order, neighbours
-    together: where one is added later, the others keep their shard or move to the next one.
+    together: where one is added later, the others keep their shard or move to the next one. Blocks of pictures have the
+    first numbers, so that those stay the same where a video is added.
     """
 
     def __init__(self, listing: Listing, shard_size: int) -> None:
@@ -29,7 +30,8 @@ class Plan:
         blocks = [tuple(names[start : start + shard_size]) for start in range(0, len(names), shard_size)]
         self._count = len(videos) + len(blocks)
         self._made = 0
-        self.shards = self._named([*videos, *blocks])
+        of_pictures, of_videos = self._named(blocks), self._named(videos)
+        self.shards = [*of_videos, *of_pictures]
 
     def halves(self, shard: Shard) -> list[Shard]:
         """Two shards in place of one of several names, so that what stops its workers is found."""

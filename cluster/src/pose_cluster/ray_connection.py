@@ -64,7 +64,8 @@ def _init(address: str, verbose: bool) -> str:
     local: dict[str, Any] = {
         "include_dashboard": False,
         "object_store_memory": STORE_BYTES,
-        "_system_config": {"enable_worker_prestart": False},  # processes that no actor would take
+        # No processes that no actor would take; and Ray's workers stand back (nice 15) for whatever else runs here.
+        "_system_config": {"enable_worker_prestart": False, "worker_niceness": 0},
     }
     for tries_left in reversed(range(STARTS if address == "local" else 1)):
         try:

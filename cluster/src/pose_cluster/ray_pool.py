@@ -52,7 +52,7 @@ class RayPool:
         self._job = job
         self._among: Sequence[str] = ()
         self._busy: dict[Any, tuple[Any, Shard]] = {}
-        self._idle: list[Any] = [self._actor()]
+        self._idle: list[Any] = [self._actor() for _ in range(workers)]
         self._told = False
 
     @property
@@ -71,9 +71,16 @@ class RayPool:
         return listing
 
     def open(self, shards: int, among: Sequence[str]) -> int:
-        """Starts the other workers, no more than there are shards; returns how many there are now."""
+        """The first shard may be given; workers beyond their number are let go. Returns how many there are now.
+
+        All have been started at once, so that the others are there when the first has done the prologue.
+        """
+        import ray
+
         self._among = among
-        self._idle += [self._actor() for _ in range(1, min(shards, self._place.workers))]
+        for actor in self._idle[max(shards, 1) :]:
+            ray.kill(actor)
+        del self._idle[max(shards, 1) :]
         return self.idle
 
     def give(self, shard: Shard) -> None:

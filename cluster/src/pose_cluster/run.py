@@ -13,6 +13,7 @@ from pose_cluster.merged_report import ClusterReport, StageShare, merged, stage_
 from pose_cluster.plan import Plan
 from pose_cluster.ray_connection import connected
 from pose_cluster.ray_pool import Place, RayPool
+from pose_cluster.storage.depot import Depot
 from pose_cluster.worker import Done, Job
 from pose_contract.errors import DONE, SOME_IMAGES_FAILED
 from pose_contract.names import printable
@@ -35,13 +36,14 @@ class ClusterOptions:
     """What one run is asked to do.
 
     Attributes:
-        workspace: a folder that all nodes see at the same path.
+        workspace: a folder that all nodes see at the same path; of an object store the driver's part of it.
         stages: in their order.
         words: of each stage's own command, by its name.
         address: of Ray; `local` starts it.
         shard_size: pictures that a worker does at a time.
         place: what a worker takes.
         keep_going, quiet, verbose: as the stages have them.
+        depot: the object store, where the workspace lies in one.
     """
 
     workspace: Workspace
@@ -53,6 +55,18 @@ class ClusterOptions:
     keep_going: bool = False
     quiet: bool = False
     verbose: bool = False
+    depot: Depot | None = None
+
+    def job(self, stage: StageFacts) -> Job:
+        """What the workers of a stage are told."""
+        depot, words = self.depot, self.words[stage.name]
+        if depot is None:
+            return Job(stage.name, words, str(Path.cwd()))
+        return Job(stage.name, words, str(Path.cwd()), depot.store.uri, depot.for_workers)
+
+    def shown(self, path: Path) -> Path | str:
+        """Where a report lies for the user."""
+        return self.depot.shown(path) if self.depot else path
 
 
 def run(options: ClusterOptions) -> int:
@@ -66,7 +80,7 @@ def run(options: ClusterOptions) -> int:
             report, share = run_stage(stage, options)
             shares.append(share)
             failed = failed or bool(report.failures)
-            write_record(_report_path(options.workspace), ClusterReport(stages=tuple(shares)))
+            _keep(ClusterReport(stages=tuple(shares)), options)
             _conclude(report, share, options)
     return SOME_IMAGES_FAILED if failed and not options.keep_going else DONE
 
@@ -74,7 +88,7 @@ def run(options: ClusterOptions) -> int:
 def run_stage(stage: StageFacts, options: ClusterOptions) -> tuple[RunReport, StageShare]:
     """One stage on all nodes. Raises StageError."""
     started, begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    pool = RayPool(Job(stage.name, options.words[stage.name], str(Path.cwd())), options.place)
+    pool = RayPool(options.job(stage), options.place)
     try:
         listing = pool.begin()
         plan = Plan(listing, options.shard_size)
@@ -113,13 +127,20 @@ def _step(progress: Progress, ended: Done | Lost) -> None:
 
 
 def _conclude(report: RunReport, share: StageShare, options: ClusterOptions) -> None:
-    print_summary(report, options.workspace.report_path(report.stage), options.quiet)
+    print_summary(report, options.shown(options.workspace.report_path(report.stage)), options.quiet)
     if options.quiet:
         return
     for node in share.nodes:
         tell(f"  {node.node}: {node.processed} images, {node.images_per_second:.1f} images/s")
     if share.stragglers:
-        tell(f"  {len(share.stragglers)} slow shards: {_report_path(options.workspace)}")
+        tell(f"  {len(share.stragglers)} slow shards: {options.shown(_report_path(options.workspace))}")
+
+
+def _keep(report: ClusterReport, options: ClusterOptions) -> None:
+    path = _report_path(options.workspace)
+    write_record(path, report)
+    if options.depot:
+        options.depot.keep(path)
 
 
 def _report_path(workspace: Workspace) -> Path:

@@ -26,11 +26,21 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Job:
-    """What all workers of one stage are told: the stage's name, its command's words, and where those were said."""
+    """What all workers of one stage are told.
+
+    Attributes:
+        stage: its name.
+        words: its command's; without `--workspace` where that is in a store.
+        folder: where they were said.
+        store: URI of the object store in which the workspace lies; empty where it is a folder.
+        scratch: the folder for what a worker has of it; empty is where temporary files go.
+    """
 
     stage: str
     words: tuple[str, ...]
     folder: str
+    store: str = ""
+    scratch: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +92,27 @@ class StageWorker:
     def _told(self, story: Callable[[StageRun], Answer]) -> Answer | StageError:
         try:
             if self._run is None:
-                self._run = open_run(stage_named(self._job.stage), self._job.words)
+                self._run = opened(self._job)
             return story(self._run)
         except StageError as error:
             return error
+
+
+def opened(job: Job) -> StageRun:
+    """The stage's run. Raises StageError."""
+    stage = stage_named(job.stage)
+    if not job.store:
+        return open_run(stage, job.words)
+    from pose_cluster.storage.object_store import open_store
+    from pose_cluster.storage.scratch import Scratch
+    from pose_cluster.storage.stored_run import open_stored_run
+
+    scratch = Scratch(job.scratch)
+    try:
+        return open_stored_run(stage, job.words, open_store(job.store), scratch)
+    except StageError:
+        scratch.close()
+        raise
 
 
 def stage_named(name: str) -> StageFacts:

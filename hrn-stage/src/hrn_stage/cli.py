@@ -46,11 +46,9 @@ def _train_or_evaluate(command: str, words: Sequence[str]) -> int:
 def open_run(words: Sequence[str]) -> StageRun:
     """See `stage_kit.runs.stage_run`."""
     from hrn_stage.steps import estimation_run
-    from stage_kit.runs.parted_run import with_parts
 
     options, plan = _asked(parsed(parser(), words), words)
-    in_parts = replace(options, tables=options.tables.in_parts())
-    return with_parts(estimation_run(in_parts, plan), options.workspace, options.tables)
+    return estimation_run(replace(options, tables=options.tables.in_parts()), plan)
 
 
 def _run(args: argparse.Namespace, words: Sequence[str]) -> int:

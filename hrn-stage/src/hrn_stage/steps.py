@@ -37,6 +37,7 @@ from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.posed_records import Redraw, sound_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from stage_kit.runs.table_parts import parts_of
 from stage_kit.runs.workers import worker_count
 from stage_kit.videos.standing import remove_stale_videos, video_records
 
@@ -59,10 +60,9 @@ def estimate_poses(options: EstimateOptions, plan: EstimatorPlan) -> RunReport:
 def estimation_run(options: EstimateOptions, plan: EstimatorPlan, shard: str = "") -> EstimationRun:
     """The run that `estimate_poses` does whole; with a `shard`, for a list of annots beside other processes."""
     workers = min(worker_count(0), plan.config.WORKERS or 1)
-    seen = SeenFiles(options.workspace, shard)
-    return BatchRun(
-        options.run_facts(facts(), made_by(plan), plan, workers), EstimationSteps(options, plan, seen), seen
-    )
+    seen, parts = SeenFiles(options.workspace, shard), parts_of(options.workspace, options.tables)
+    run = options.run_facts(facts(), made_by(plan), plan, workers)
+    return BatchRun(run, EstimationSteps(options, plan, seen), seen, parts)
 
 
 def list_annots(workspace: Workspace) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -155,6 +155,11 @@ class EstimationSteps:
     def examine(self, name: str) -> Prepared | Redraw | Settled:
         """Reads one annot and, unless its poses are current, its cuts."""
         return self._intake.examine(name)
+
+    def forget_listings(self) -> None:
+        """Of the debug pictures."""
+        for numbered in self._numbered:
+            numbered.forget()
 
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the network; int8 is calibrated on some of the people. The YAML may ask for more of them at a time."""

@@ -39,6 +39,7 @@ from stage_kit.runs.listing import list_images
 from stage_kit.runs.posed_records import Redraw, sound_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
+from stage_kit.runs.table_parts import parts_of
 from stage_kit.videos.standing import remove_stale_videos
 
 OpenposeRun = BatchRun[Decoded | Redraw, Maps]
@@ -67,7 +68,8 @@ def openpose_run(
     """The run that `find_poses` does whole; with a `shard`, for a list of names beside other processes."""
     seen = SeenFiles(options.workspace, shard)
     run = options.run_facts(facts(), made_by(options, plan), plan, options.n_cpu)
-    return BatchRun(run, OpenposeSteps(options, plan, seen, times or Times()), seen)
+    parts = parts_of(options.workspace, options.tables)
+    return BatchRun(run, OpenposeSteps(options, plan, seen, times or Times()), seen, parts)
 
 
 class OpenposeSteps:
@@ -118,6 +120,9 @@ class OpenposeSteps:
             if not self._options.quiet:
                 tell("--explain draws photos; of videos, the frames that --explain_frames names, such as 0,50")
         return examined_video(self._options, self._plan, self._reading, self._made_by, self._seen, name, self._times)
+
+    def forget_listings(self) -> None:
+        """Nothing: no folder's listing is kept."""
 
     def load(self, names: Sequence[str]) -> Loaded:  # noqa: ARG002 - nothing is calibrated
         """Loads the network."""

@@ -39,6 +39,7 @@ class StageFacts(Record):
         drawing: raised by hand when final pictures are drawn differently.
         writes: fields of `Workspace` that name the folders it writes.
         settings: the sections of pose.toml that it reads; their keys are flags of its command.
+        tables: whether it makes tables of all its records at the end of a run.
         status: what is counted; nothing of a stage that works on no single pictures.
         counts: the module of such a stage's package whose function `counted` gives a workspace's counts itself.
         version: of the installed package.
@@ -52,6 +53,7 @@ class StageFacts(Record):
     drawing: int = Field(default=1, ge=1)
     writes: tuple[str, ...]
     settings: tuple[str, ...] = ()
+    tables: bool = False
     status: StatusFacts | None = None
     counts: str = ""
     version: str

@@ -176,6 +176,10 @@ class DetectionSteps:
         files = [person.cut.file for person in annot.people if person.cut] + [self._workspace.inspect_file(name)]
         return is_current(annot.made_by, self._made_by, map(self._workspace.path, files))
 
+    def forget_listings(self) -> None:
+        """Of the cuts."""
+        self._cuts.forget()
+
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the detector; int8 is calibrated on some of the images."""
         self._detector = detector = self._plan.load(lambda: self._samples(names))

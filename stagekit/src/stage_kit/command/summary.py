@@ -20,7 +20,7 @@ def conclude(report: RunReport, workspace: Workspace, options: RunOptions) -> in
     return SOME_IMAGES_FAILED if report.failures and not options.keep_going else DONE
 
 
-def print_summary(report: RunReport, path: Path, quiet: bool) -> None:
+def print_summary(report: RunReport, path: Path | str, quiet: bool) -> None:
     """One line of counts and the path where the failures stand; `quiet` leaves only these, which nobody has seen."""
     if not quiet:
         tell(summary_line(report))

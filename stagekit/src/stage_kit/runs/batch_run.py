@@ -25,9 +25,10 @@ from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.shards import Shard, remove_traces
-from stage_kit.runs.steps import Answer, ImageT, Listing, Loaded, Steps
+from stage_kit.runs.steps import Answer, ImageT, Listing, Loaded, Settled, Steps
+from stage_kit.runs.table_parts import TableParts
 from stage_kit.runs.video_log import over_videos
-from stage_kit.runs.workers import worker_count
+from stage_kit.runs.workers import AHEAD, map_ahead, threads, worker_count
 from stage_kit.stages import StageFacts
 
 
@@ -67,8 +68,11 @@ class BatchRun(Generic[ImageT, Answer]):
     `prologue`, each `shard` as often as it likes, and at the end one `epilogue`. The network is loaded once.
     """
 
-    def __init__(self, facts: RunFacts, steps: Steps[ImageT, Answer], seen: SeenFiles) -> None:
+    def __init__(
+        self, facts: RunFacts, steps: Steps[ImageT, Answer], seen: SeenFiles, parts: TableParts | None = None
+    ) -> None:
         self._facts = facts
+        self._parts = parts
         self._steps = steps
         self._seen = seen
         self._network: Loaded | None = None
@@ -113,12 +117,32 @@ class BatchRun(Generic[ImageT, Answer]):
         """
         videos = tuple(name for name in names if is_video_name(name.removesuffix(".jsonl")))
         pictures = tuple(name for name in names if name not in videos)
-        return self._shard(Listing(pictures, videos=videos), shard, among or pictures)
+        report = self._shard(Listing(pictures, videos=videos), shard, among or pictures)
+        if self._parts:
+            self._parts.write(names, shard)
+        return report
+
+    def unsettled(self, names: Sequence[str], shard: str) -> tuple[str, ...]:
+        """Those of these names that `shard` would work on, or that would fail: see `StageRun`."""
+        self._steps.forget_listings()
+        self._seen.turn_to(shard)
+
+        def is_open(name: str) -> bool:
+            of_video = is_video_name(name.removesuffix(".jsonl"))
+            found = self._steps.examine_video(name) if of_video else self._steps.examine(name)
+            return not isinstance(found, Settled) or found.error is not None
+
+        workers = worker_count(self._facts.workers)
+        with threads("worker", workers) as pool:
+            answers = map_ahead(pool, is_open, names, AHEAD * workers)
+            return tuple(name for name, is_left in zip(names, answers, strict=True) if is_left)
 
     def prologue(self) -> None:
         """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
         with held(self._facts):
             self._clear(self._log(Listing(()), ""))
+            if self._parts:
+                self._parts.clear()
 
     def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
         """Removes what killed shards left, and rebuilds the tables; the report tells which could not be.

@@ -17,8 +17,8 @@ NUMBERED = re.compile(r"(.+)-(\d+)\.jpg", re.DOTALL)
 class NumberedFiles:
     """The files of one folder that belong to the people of an image: `a-0.jpg`, `a-1.jpg`, … to `a.jpg`.
 
-    A folder is listed when it is first asked for and never again: a listing per image would take longer the more
-    images there are. So what the run itself writes may be missing.
+    A folder is listed when it is first asked for and not again until `forget`: a listing per image would take longer
+    the more images there are. So what the run itself writes may be missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,6 +37,11 @@ class NumberedFiles:
                 except OSError as error:
                     raise write_error(self.folder / place, error) from error
         return {index: self.folder / place / file for index, file in self._listings[place].get(stem.name, ())}
+
+    def forget(self) -> None:
+        """Folders are listed anew when they are asked for."""
+        with self._lock:
+            self._listings.clear()
 
     def _list(self, place: str) -> dict[str, list[tuple[int, str]]]:
         found: dict[str, list[tuple[int, str]]] = {}

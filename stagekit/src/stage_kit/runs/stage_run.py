@@ -21,6 +21,14 @@ class StageRun(Protocol):
     def listing(self) -> Listing:
         """What there is to do; what fails at once stands in no shard. Raises UsageError where there is nothing."""
 
+    def unsettled(self, names: Sequence[str], shard: str) -> tuple[str, ...]:
+        """Those of these names that `shard` would work on, or that would fail; the network is not loaded.
+
+        It is for a workspace whose files are brought from elsewhere: records lie there whole, and pictures with their
+        size and time alone. What has been listed of folders before is forgotten. Of the unsettled ones all files must
+        be brought, again, before the shard is run: they may have been removed.
+        """
+
     def prologue(self) -> None:
         """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
 

@@ -107,6 +107,9 @@ class Steps(Protocol[ImageT, Answer]):
     def examine_video(self, name: str) -> VideoWork[Answer, Any] | Settled:
         """Whether there is anything to do for one video."""
 
+    def forget_listings(self) -> None:
+        """What has been listed of folders is true no longer: files have been brought, and taken away."""
+
     def load(self, names: Sequence[str]) -> Loaded:
         """Loads the network, when the first image needs it. `names`: of the run, for int8 to be calibrated on some."""
 
