@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,22 @@ def test_a_store_holds_the_bytes_of_one_machine_and_a_rerun_finds_all_done(fresh
         (root / "final/2.jpg").unlink()
     over(store, tmp_path / "scratch")
     assert workspace_bytes(store) == alone(single)
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed: make setup PARQUET=1")
+def test_a_parquet_table_in_parts_lies_in_the_store_and_goes_again(fresh: Path, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    store, tables = tmp_path / "store", ["--tables", "both"]
+    shutil.copytree(fresh, store)
+    shutil.rmtree(store / "images/more")
+    (store / "images/man.mp4").unlink()
+    over(store, tmp_path / "scratch", hrn_stage=tables)
+    folder = store / "output/keypoints.parquet"
+    first = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    rows = (store / "output/keypoints.csv").read_text().splitlines()
+    assert len(first) == 3 and parquet.read_table(folder).num_rows == len(rows) - 1 > 0
+    over(store, tmp_path / "scratch", hrn_stage=tables)
+    assert {path.name: path.read_bytes() for path in sorted(folder.iterdir())} == first
+    over(store, tmp_path / "scratch")
+    assert not [path for path in folder.rglob("*") if path.is_file()]

@@ -60,7 +60,7 @@ def bad_day() -> Iterator[BadDay]:
 def nodes(installed: Path, bad_day: BadDay) -> Iterator[Any]:
     """Two nodes that say they have two cores each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    head = {"_system_config": QUICK, "include_dashboard": False}
+    head = {"_system_config": QUICK, "include_dashboard": False, "no_monitor": True}  # nothing scales it
     cluster = cluster_utils.Cluster()
     add_node(cluster, **head)
     for _ in range(1, NODES):
