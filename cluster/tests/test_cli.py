@@ -22,6 +22,11 @@ COMMAND = Path(sys.executable).parent / "pose-cluster"
         (["--workspace", "gopher://bucket/photos"], 2, "no storage is called gopher://"),
         (["--workspace", "file://{here}/gone"], 2, "no workspace file://{here}/gone: nothing lies in its images/"),
         (["--workspace", "file://{here}", "--double-stage", "--precision int8"], 2, "unknown flag --precision"),
+        (
+            ["--workspace", "file://{here}", "--stages", "hrn", "--hrn-stage", "--tables both"],
+            2,
+            "hrn-stage: --tables both puts a shard's part into a folder",
+        ),
         (["--workspace", "{here}", "--scratch", "{here}"], 2, "--scratch is for object storage"),
         (["--workspace", "{here}", "--shard-size", "0"], 2, "--shard-size: expected 1 to 1,000,000, got 0"),
         (["--workspace", "{here}", "--workers", "-1"], 2, "--workers: expected 0 to 1,000,000, got -1"),

@@ -153,6 +153,9 @@ def require_flags(stage: StageFacts, words: Sequence[str], in_store: bool = Fals
     if given.get("precision") == "int8":
         reason = f"{stage.name}: --precision int8 is calibrated on photos of the whole run, a worker has its shard's"
         raise UsageError(reason, "take another precision, or a folder that all nodes see")
+    if given.get("tables", "csv") != "csv":
+        reason = f"{stage.name}: --tables {given['tables']} puts a shard's part into a folder that all workers see"
+        raise UsageError(reason, "leave it out: an object store gets keypoints.csv")
     if moved := [name for name, value in given.items() if name.endswith("_folder") and value]:
         raise UsageError(f"{stage.name}: --{moved[0]} has no meaning in an object store", "leave it out")
 

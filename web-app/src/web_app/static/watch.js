@@ -4,7 +4,7 @@ const [canvas, said, rows] = [at("picture"), at("said"), document.querySelector(
 const pen = canvas.getContext("2d");
 const MOST_ROWS = 200;
 const AGAIN = 1000;
-const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+const seconds = (ms) => `${(ms / 1000).toFixed(1)}\u00a0s`;
 
 async function ask(method, path, body) {
   const options = { method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body) };

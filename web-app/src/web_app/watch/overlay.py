@@ -39,8 +39,9 @@ def _add_line(canvas: Picture, result: Result) -> None:
     """Along the bottom: people, inference time, frame."""
     height, width = canvas.shape[:2]
     scale = max(0.45, width / 1600)
+    who = "person" if result.here == 1 else "people"
     text = (
-        f"{result.here} {'person' if result.here == 1 else 'people'} | inference {result.p50_ms:.0f} ms, p95 {result.p95_ms:.0f} | "
+        f"{result.here} {who} | inference {result.p50_ms:.0f} ms, p95 {result.p95_ms:.0f} | "
         f"{result.t_seconds:.1f} s, frame {result.frame}"
     )
     (_, tall), _ = cv2.getTextSize(text, FONT, scale, 1)
