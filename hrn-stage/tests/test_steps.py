@@ -105,7 +105,7 @@ def test_a_picture_whose_drawing_does_not_fit_into_memory_stops_no_other(
         return draw_poses(picture, poses, skeleton, style)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hrn_stage.pictures.draw_poses", draw)
+        patch.setattr("stage_kit.pictures.posed_pictures.draw_poses", draw)
         report = run(workspace)
         assert [(failure.file, failure.reason) for failure in report.failures] == [
             ("images/a.jpg", "does not fit into memory")
@@ -113,7 +113,7 @@ def test_a_picture_whose_drawing_does_not_fit_into_memory_stops_no_other(
         assert report.counts.processed == 2 and not (workspace.root / "output/poses/a.json").exists()
     assert run(workspace).counts.processed == 1, "the next run tries it again"
     (workspace.root / "final/a.jpg").unlink()
-    monkeypatch.setattr("hrn_stage.pictures.draw_poses", draw)
+    monkeypatch.setattr("stage_kit.pictures.posed_pictures.draw_poses", draw)
     assert [failure.file for failure in run(workspace).failures] == ["images/a.jpg"], "so it is when it is drawn anew"
 
 
