@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from stage_kit.pictures.images import read_image
+from stage_kit.videos.writer import write_movie
+
 pytest_plugins = ["containers"]
 
 REPO = Path(__file__).parents[1]
@@ -81,3 +84,12 @@ def unprivileged() -> list[str]:
     if shutil.which("setpriv") is None or run([*prefix, "true"]).returncode:
         pytest.skip("root, and no setpriv to give up its rights with")
     return prefix
+
+
+def write_moving_man(path: Path, frames: int) -> None:
+    """A film of 30 frames a second: a part of a photo of a man with his camera, which moves by a pixel a frame."""
+    photo = read_image(REPO / "tools/demo-photos/camera.jpg")
+    side = min(photo.shape[:2]) - frames
+    with write_movie(path, (side, side), 30) as movie:
+        for number in range(frames):
+            movie.add(photo[:side, number : number + side], number / 30)

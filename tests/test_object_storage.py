@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import REPO, run, stage
+from conftest import REPO, run, stage, write_moving_man
 from PIL import Image
 
 pytest.importorskip("fsspec", reason="it comes with object storage: make setup CLUSTER=1")
@@ -23,10 +23,8 @@ from pose_cluster.storage.stored_run import open_stored_run
 from pose_cluster.worker import Done
 from pose_contract.records import RunReport
 from pose_contract.workspace import Workspace
-from stage_kit.pictures.images import read_image
 from stage_kit.stages import installed_stages
 from stage_kit.testing import workspace_bytes
-from stage_kit.videos.writer import write_movie
 
 FLAGS = ("--weights", "lite", "--quiet")
 FRAMES = 12
@@ -45,11 +43,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture = Image.open(demo[index % len(demo)])
         picture.resize((200 + 40 * index, 200 + 30 * index)).save(root / "images" / name)
     (root / "images/damaged.jpg").write_bytes(b"no picture")
-    photo = read_image(REPO / "tools/demo-photos/camera.jpg")
-    side = min(photo.shape[:2]) - FRAMES
-    with write_movie(root / "images/man.mp4", (side, side), 30) as movie:
-        for number in range(FRAMES):
-            movie.add(photo[:side, number : number + side], number / 30)
+    write_moving_man(root / "images/man.mp4", FRAMES)
     return root
 
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import REPO, run, stage
+from conftest import REPO, run, stage, write_moving_man
 
 from pose_contract.storage import read_report
 from pose_contract.video_records import FramePoses, VideoPoses
@@ -33,11 +33,7 @@ STAGES = [[*stage(name), "--weights", "lite"] for name in ("yolo", "hrn")]
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a film of 1.5 seconds: a part of a photo of a man with his camera, which moves."""
     root = tmp_path_factory.mktemp("film")
-    photo = read_image(REPO / "tools/demo-photos/camera.jpg")
-    side = min(photo.shape[:2]) - FRAMES
-    with write_movie(root / "images/man.mp4", (side, side), 30) as movie:
-        for number in range(FRAMES):
-            movie.add(photo[:side, number : number + side], number / 30)
+    write_moving_man(root / "images/man.mp4", FRAMES)
     return root
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stage_kit.pictures.images import read_image
 from stage_kit.videos.writer import write_movie
 from web_app.watch.people import Picture
+from web_app.watch.script import Part
 
 SIZE_WH = (640, 360)
 HEIGHT = 280  # of a person, in pixels
@@ -31,19 +32,10 @@ CAST = {
 
 @dataclass(frozen=True)
 class Walk:
-    """One visit: who, when, and where the person's middle is at these times; `hidden`: spans behind something."""
+    """Who walks, and when and where."""
 
     who: str
-    enter: float
-    leave: float
-    x: tuple[float, float]
-    hidden: tuple[tuple[float, float], ...] = ()
-
-    def at(self, t_seconds: float) -> float | None:
-        """The middle of the person then; None where nobody is seen."""
-        if not self.enter <= t_seconds <= self.leave or any(start <= t_seconds < end for start, end in self.hidden):
-            return None
-        return float(np.interp(t_seconds, (self.enter, self.leave), self.x))
+    part: Part
 
 
 def pictures(walks: Sequence[Walk], photos: Path, fps: float, seconds: float) -> Iterator[Picture]:
@@ -51,7 +43,7 @@ def pictures(walks: Sequence[Walk], photos: Path, fps: float, seconds: float) ->
     for number in range(round(seconds * fps)):
         picture = _background().copy()
         for walk in walks:
-            middle = walk.at(number / fps)
+            middle = walk.part.at(number / fps)
             if middle is not None:
                 _put(picture, *cut_out(photos, walk.who), middle)
         yield picture
@@ -105,10 +97,10 @@ def _background() -> Picture:
 
 # Two cross, the one in front of the other; one is hidden for half a second; one comes again after three seconds.
 SHORT = (
-    Walk("skier", 0.5, 5.5, (70, 570)),
-    Walk("child", 1.5, 6.5, (570, 70)),
-    Walk("player", 7.5, 10.5, (320, 340), hidden=((8.8, 9.3),)),
-    Walk("skier", 8.5, 11.0, (90, 110)),
+    Walk("skier", Part(0.5, 5.5, (70, 570))),
+    Walk("child", Part(1.5, 6.5, (570, 70))),
+    Walk("player", Part(7.5, 10.5, (320, 340), hidden=((8.8, 9.3),))),
+    Walk("skier", Part(8.5, 11.0, (90, 110))),
 )
 SHORT_SECONDS = 12.5
 SHORT_FPS = 6.0

@@ -53,7 +53,7 @@ def test_who_came_and_went_is_found(clip: Path, tmp_path: Path, estimator: Estim
     finally:
         watcher.close()
         writer.store.close()
-    for kind, truth in (("enter", [one.enter for one in SHORT]), ("leave", [one.leave for one in SHORT])):
+    for kind, truth in (("enter", [one.part.enter for one in SHORT]), ("leave", [one.part.leave for one in SHORT])):
         told = [row.media_ms / 1000 for row in rows if row.kind == kind]
         found = matched(truth, told)
         assert found >= LEAST * len(truth) and found >= LEAST * len(told), (kind, truth, told)

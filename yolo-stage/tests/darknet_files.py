@@ -15,6 +15,11 @@ from yolo_stage.detector import Detector
 from yolo_stage.engines.choice import plug_in
 from yolo_stage.loading import Loading
 
+needs_yolo_torch = pytest.mark.skipif(
+    find_spec("yolo_torch") is None, reason="yolo-torch is not installed: make setup TORCH=1"
+)
+needs_nncf = pytest.mark.skipif(find_spec("nncf") is None, reason="NNCF is not installed: make setup INT8=1")
+
 MODELS = Path(__file__).parents[1] / "src" / "yolo_stage" / "models"
 
 # Two heads on grids 4 and 8 for an input of 64, with a stride-1 pool, a shortcut, a route and an upsampling.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from darknet_files import needs_yolo_torch
 
 from pose_contract.errors import ConfigError
 from yolo_stage.darknet import DarknetNetwork, read_network
@@ -46,6 +47,7 @@ def test_auto_on_a_gpu(network: DarknetNetwork, monkeypatch: pytest.MonkeyPatch)
     assert choose_engine("auto", network, Path("a.pth"), "cuda")[0] == "torch"
 
 
+@needs_yolo_torch
 def test_auto_goes_on_to_the_next_engine(network: DarknetNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, why = choose_engine("auto", network, Path("a.pth"), "auto")
     assert engine == "torch"
@@ -57,6 +59,7 @@ def test_auto_goes_on_to_the_next_engine(network: DarknetNetwork, monkeypatch: p
     )
 
 
+@needs_yolo_torch
 def test_what_torch_cannot_do_exactly(network_of: NetworkOf, small_cfg: str, monkeypatch: pytest.MonkeyPatch) -> None:
     grouped = network_of(small_cfg.replace(PLAIN, GROUPED))
     assert choose_engine("auto", grouped, DARKNET_FILE, "auto")[0] == "openvino"
@@ -91,13 +94,14 @@ def test_engines_without_torch_do_not_import_it() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("engine", ["openvino", "opencv", pytest.param("torch", marks=needs_yolo_torch)])
 @pytest.mark.parametrize("name", ["yolov3", "yolov3-tiny"])
-def test_our_own_cfgs_run_on_every_engine(name: str) -> None:
+def test_our_own_cfgs_run_on_every_engine(name: str, engine: str) -> None:
     network = read_network(Path(__file__).parents[1] / "src" / "yolo_stage" / "models" / f"{name}.cfg")
-    for engine in ("openvino", "torch", "opencv"):
-        assert choose_engine(engine, network, DARKNET_FILE, "cpu") == (engine, "requested")
+    assert choose_engine(engine, network, DARKNET_FILE, "cpu") == (engine, "requested")
 
 
+@needs_yolo_torch
 def test_the_real_small_networks_have_grouped_convolutions(shared: Path) -> None:
     for name in ("yolo-fastest-1.1_body", "yolo-fastest-1.1-xl"):
         weights = shared / "weights" / f"{name}.weights"

@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import pytest
-from darknet_files import random_parameters, write_weights
+from darknet_files import needs_yolo_torch, random_parameters, write_weights
 from fakes import RED, photo, save
 
 from pose_contract.records import RunReport
@@ -88,7 +88,7 @@ def test_exit_codes_and_messages(
         (["--quiet"], "quiet", True),
         (["--img_size", "96"], "model.img_size", 96),
         (["--device", "cpu"], "model.device", "cpu"),
-        (["--engine", "torch"], "model.engine", "torch"),
+        pytest.param(["--engine", "torch"], "model.engine", "torch", marks=needs_yolo_torch),
         (["--weights", "published"], "model.weights", "published"),
         (["--weights_path", "small.weights"], "model.weights_path", Path("small.weights")),
         (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from darknet_files import random_parameters, write_weights
+from darknet_files import needs_nncf, random_parameters, write_weights
 from fakes import ColourDetector, plan_with
 
 from pose_contract.errors import UsageError
@@ -45,6 +45,7 @@ def inputs(count: int) -> Callable[[], Iterator[np.ndarray]]:
     return lambda: (rng.uniform(0, 1, (1, 3, 64, 64)).astype(np.float32) for _ in range(count))
 
 
+@needs_nncf
 def test_it_is_near_and_is_kept_with_its_cost(
     files: tuple[DarknetNetwork, Path], cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +69,7 @@ def test_it_is_near_and_is_kept_with_its_cost(
     assert capsys.readouterr().err.strip().splitlines()[-1] == said
 
 
+@needs_nncf
 def test_too_few_pictures(files: tuple[DarknetNetwork, Path], cache: Path) -> None:
     network, weights = files
     with pytest.raises(UsageError, match="10 are too few"):
@@ -77,8 +79,9 @@ def test_too_few_pictures(files: tuple[DarknetNetwork, Path], cache: Path) -> No
 
 def test_without_nncf(files: tuple[DarknetNetwork, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nncf", None)
-    with pytest.raises(UsageError, match="needs NNCF"):
+    with pytest.raises(UsageError, match="needs NNCF") as caught:
         load_detector(Loading(*files, 0, "cpu", "int8", inputs(16)))
+    assert "make setup INT8=1" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,7 @@ def test_the_cost_in_words(before: list[list[float]], after: list[list[float]], 
     assert _agreement([rows[0]], [rows[1]]) == said
 
 
+@needs_nncf
 def test_its_calibration_is_known_before_and_after(files: tuple[DarknetNetwork, Path], cache: Path) -> None:
     network, weights = files
     key = cache_key(network, sha256_of(weights))

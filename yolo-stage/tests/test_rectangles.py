@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from darknet_files import load_torch_detector, random_parameters, write_weights
+from darknet_files import load_torch_detector, needs_nncf, random_parameters, write_weights
 from fakes import BLUE, RED, ColourDetector, photo, plan_with, save
 from numpy.typing import NDArray
 from test_openvino import assert_alike
@@ -159,6 +159,7 @@ def test_a_square_is_a_rectangle_like_others(
     np.testing.assert_array_equal(*found)
 
 
+@needs_nncf
 def test_int8_is_calibrated_on_rectangles(network_of: NetworkOf, rectangular_cfg: str, tmp_path: Path) -> None:
     network = network_of(rectangular_cfg)
     weights = write_weights(tmp_path / "a.weights", random_parameters(network, seed=2))

@@ -22,9 +22,8 @@ from openpose_stage.network import FieldNetwork
 from openpose_stage.options import OpenposeOptions
 from openpose_stage.results import final_comment, remove_stale
 from openpose_stage.times import Times
-from openpose_stage.videos import VideoPosing, examined_video
+from openpose_stage.videos import VideoIntake, VideoPosing
 from pose_contract.errors import ImageError
-from pose_contract.names import colliding_names
 from pose_contract.records import ImagePoses, RunReport
 from pose_contract.video_records import VideoPoses
 from pose_contract.workspace import Workspace
@@ -35,7 +34,7 @@ from stage_kit.pictures.images import Picture, encode_jpeg, read_image
 from stage_kit.pictures.posed_pictures import faces_of, paste_poses
 from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import sealed_bytes
-from stage_kit.runs.listing import list_images
+from stage_kit.runs.listing import image_listing
 from stage_kit.runs.posed_records import Redraw, sound_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
@@ -84,21 +83,13 @@ class OpenposeSteps:
         self._seen = seen
         self._times = times
         self._intake = PhotoIntake(options, plan, self._made_by, seen)
+        self._video_intake = VideoIntake(options, plan, self._reading, self._made_by, seen, times)
         self._network: FieldNetwork | None = None
         self._told = False
 
     def listing(self) -> Listing:
         """The photos and videos in images/; of two photos that would share outputs the second fails."""
-        found = list_images(self._workspace)
-        collisions = colliding_names(found.names)
-        failures = {
-            name: ImageError(f"would write the same files as {other}", "rename one of the two")
-            for name, other in collisions.items()
-        }
-        for name in found.unreadable_names:
-            failures[name] = ImageError("has a name that is no UTF-8 text", "rename it: convmv")
-        names = tuple(name for name in found.names if name not in collisions)
-        return Listing(names, failures, found.ignored, found.videos)
+        return image_listing(self._workspace)
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to photos and videos that are gone."""
@@ -119,7 +110,7 @@ class OpenposeSteps:
             self._told = True
             if not self._options.quiet:
                 tell("--explain draws photos; of videos, the frames that --explain_frames names, such as 0,50")
-        return examined_video(self._options, self._plan, self._reading, self._made_by, self._seen, name, self._times)
+        return self._video_intake.examine(name)
 
     def forget_listings(self) -> None:
         """Nothing: no folder's listing is kept."""

@@ -96,34 +96,38 @@ class VideoPosing:
         return VideoPoses(skeleton=self.reading.layout.skeleton.name, **fields)
 
 
-def examined_video(
-    options: OpenposeOptions,
-    plan: OpenposePlan,
-    reading: Reading,
-    made_by: MadeBy,
-    seen: SeenFiles,
-    name: str,
-    times: Times,
-) -> VideoPosing | Settled:
-    """What there is to do for one video."""
-    workspace = options.workspace
-    wanted = Wanted(
-        record=workspace.video_poses_file(name),
-        kind=VideoPoses,
-        made_by=made_by,
-        movie=workspace.movie_file(workspace.final, name) if options.movies else "",
-        drawn=(facts().drawing, options.style),
-        overwrite=options.overwrite,
-    )
-    sheets = FrameSheets(workspace, name, options.explain_frames, options.quiet)
-    try:
-        if not sheets.are_there():
-            wanted = replace(wanted, overwrite=True)
-        task = video_task(workspace, seen, name, wanted)
-        if isinstance(task, VideoTask) and not task.redrawn:
-            sheets.make_room(task.image_sha256, made_by)
-    except ImageError as error:
-        return Settled(name, error)
-    if isinstance(task, Settled):
-        return task
-    return VideoPosing(task, reading, plan.height, plan.multiple, options.style, times, sheets)
+@dataclass(frozen=True)
+class VideoIntake:
+    """Reads the headers of videos' records; `made_by` is what a current record says."""
+
+    options: OpenposeOptions
+    plan: OpenposePlan
+    reading: Reading
+    made_by: MadeBy
+    seen: SeenFiles
+    times: Times
+
+    def examine(self, name: str) -> VideoPosing | Settled:
+        """See `stage_kit.runs.steps.Steps.examine_video`."""
+        workspace = self.options.workspace
+        wanted = Wanted(
+            record=workspace.video_poses_file(name),
+            kind=VideoPoses,
+            made_by=self.made_by,
+            movie=workspace.movie_file(workspace.final, name) if self.options.movies else "",
+            drawn=(facts().drawing, self.options.style),
+            overwrite=self.options.overwrite,
+        )
+        sheets = FrameSheets(workspace, name, self.options.explain_frames, self.options.quiet)
+        try:
+            if not sheets.are_there():
+                wanted = replace(wanted, overwrite=True)
+            task = video_task(workspace, self.seen, name, wanted)
+            if isinstance(task, VideoTask) and not task.redrawn:
+                sheets.make_room(task.image_sha256, self.made_by)
+        except ImageError as error:
+            return Settled(name, error)
+        if isinstance(task, Settled):
+            return task
+        plan, style = self.plan, self.options.style
+        return VideoPosing(task, self.reading, plan.height, plan.multiple, style, self.times, sheets)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_contract.errors import DamagedImageError, ImageError
-from pose_contract.names import colliding_names
 from pose_contract.records import ImageAnnot, MadeBy, RunReport
 from pose_contract.video_records import VideoAnnot
 from stage_kit.networks.calibration import spread
@@ -18,7 +17,7 @@ from stage_kit.pictures.images import Picture, decode_image, fitting_into_memory
 from stage_kit.pictures.letterbox import Letterbox
 from stage_kit.runs.batch_run import BatchRun
 from stage_kit.runs.found_records import found_record, sealed_bytes
-from stage_kit.runs.listing import list_images
+from stage_kit.runs.listing import image_listing, list_images
 from stage_kit.runs.numbered_files import NumberedFiles
 from stage_kit.runs.seen import SeenFiles, is_current
 from stage_kit.runs.steps import Listing, Loaded, Outputs, Settled
@@ -119,16 +118,7 @@ class DetectionSteps:
 
     def listing(self) -> Listing:
         """The pictures in images/; of two that would share outputs the second fails."""
-        found = list_images(self._workspace)
-        collisions = colliding_names(found.names)
-        failures = {
-            name: ImageError("has a name that is no UTF-8 text", "rename it: convmv") for name in found.unreadable_names
-        } | {
-            name: ImageError(f"would write the same files as {other}", "rename one of the two")
-            for name, other in collisions.items()
-        }
-        names = tuple(name for name in found.names if name not in collisions)
-        return Listing(names, failures, found.ignored, found.videos)
+        return image_listing(self._workspace)
 
     def clear_stale(self) -> Sequence[str]:
         """Removes what belongs to images that are gone."""

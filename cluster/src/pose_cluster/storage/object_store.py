@@ -79,7 +79,7 @@ class ObjectStore:
 
     def fetch(self, file: str, target: Path) -> bool:
         """Copies an object into a file; whether it was there."""
-        return self._tried(f"read {file}", lambda: self._fetch(file, target), lambda: False)
+        return self._tried(f"read {file}", lambda: self._fetch(file, target), lambda: False, to_disk=True)
 
     def head(self, file: str, size: int) -> bytes | None:
         """The first bytes of an object of that size; None where there is none."""
@@ -132,10 +132,12 @@ class ObjectStore:
     def _takes_prefixes(self) -> bool:
         return bool({"s3", "gs", "gcs"} & {*_protocols(self.system)})
 
-    def _tried(self, doing: str, action: Callable[[], Value], absent: Callable[[], Value] | None = None) -> Value:
+    def _tried(
+        self, doing: str, action: Callable[[], Value], absent: Callable[[], Value] | None = None, to_disk: bool = False
+    ) -> Value:
         """What the action gives, tried again while its failures may pass; `absent`: what no such object means.
 
-        Raises StageError, and OSError where it is the disk here that is full.
+        Raises StageError, and OSError where what is written `to_disk` fills it.
         """
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -152,7 +154,7 @@ class ObjectStore:
                 return absent()
             raise meant(self.uri, doing, error) from error
         except Exception as error:
-            if not is_of_a_store(error) or (doing.startswith("read ") and is_full(error)):
+            if not is_of_a_store(error) or (to_disk and is_full(error)):
                 raise
             raise meant(self.uri, doing, error) from error
 

@@ -66,7 +66,7 @@ def _quantize(exact: Any, inputs: list[Inputs], compare: Compare) -> tuple[Any, 
         import nncf  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ImportError:
         reason = "--precision int8 needs NNCF, which is not installed"
-        raise UsageError(reason, "make setup installs it; the containers leave it out") from None
+        raise UsageError(reason, "make setup INT8=1 installs it; the containers leave it out") from None
     measured = inputs[::HELD_OUT]
     calibrated = [sample for index, sample in enumerate(inputs) if index % HELD_OUT]
     if len(calibrated) < FEWEST:

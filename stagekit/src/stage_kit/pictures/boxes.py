@@ -16,18 +16,26 @@ _CUT_MARGIN = 2  # px; room for the interpolation at the cut's rim
 
 def iou_matrix(boxes_a_xyxy: ArrayLike, boxes_b_xyxy: ArrayLike) -> NDArray[np.float64]:
     """Intersection over union [N, M] of boxes [N, 4] with boxes [M, 4]; 0 where the union has no area."""
-    a = np.asarray(boxes_a_xyxy, np.float64).reshape(-1, 1, 4)
-    b = np.asarray(boxes_b_xyxy, np.float64).reshape(1, -1, 4)
-    sides = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None)
-    intersection = sides[..., 0] * sides[..., 1]
-    union = _areas(a) + _areas(b) - intersection
+    intersection = intersections(boxes_a_xyxy, boxes_b_xyxy)
+    union = areas(boxes_a_xyxy)[:, None] + areas(boxes_b_xyxy) - intersection
     iou: NDArray[np.float64] = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
     return iou
 
 
-def _areas(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
-    sides: NDArray[np.float64] = np.clip(boxes_xyxy[..., 2:] - boxes_xyxy[..., :2], 0, None)
-    return sides[..., 0] * sides[..., 1]
+def intersections(boxes_a_xyxy: ArrayLike, boxes_b_xyxy: ArrayLike) -> NDArray[np.float64]:
+    """The areas [N, M], in square pixels, that boxes [N, 4] share with boxes [M, 4]."""
+    a = np.asarray(boxes_a_xyxy, np.float64).reshape(-1, 1, 4)
+    b = np.asarray(boxes_b_xyxy, np.float64).reshape(1, -1, 4)
+    sides = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None)
+    shared: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    return shared
+
+
+def areas(boxes_xyxy: ArrayLike) -> NDArray[np.float64]:
+    """The areas [K] of boxes [K, 4], in square pixels; 0 of one that is turned inside out."""
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    sides: NDArray[np.float64] = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    return sides[:, 0] * sides[:, 1]
 
 
 def clip_boxes(boxes_xyxy: ArrayLike, picture_wh: tuple[int, int]) -> NDArray[np.float64]:

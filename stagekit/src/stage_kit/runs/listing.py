@@ -6,9 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pose_contract.errors import UsageError
-from pose_contract.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_text, is_video_name, printable
+from pose_contract.errors import ImageError, UsageError
+from pose_contract.names import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    colliding_names,
+    is_image_name,
+    is_text,
+    is_video_name,
+    printable,
+)
 from pose_contract.workspace import Workspace
+from stage_kit.runs.steps import Listing
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,23 @@ def list_images(workspace: Workspace) -> ImageListing:
         known = f"{' '.join(sorted(IMAGE_SUFFIXES))}; or videos: {' '.join(sorted(VIDEO_SUFFIXES))}"
         raise UsageError(f"no picture in {folder}{found}", f"put photos in: {known}")
     return ImageListing(tuple(sorted(names)), tuple(sorted(ignored)), tuple(sorted(unreadable)), tuple(sorted(videos)))
+
+
+def image_listing(workspace: Workspace) -> Listing:
+    """The listing of a stage that works on images/; of two pictures that would share outputs the second fails.
+
+    Raises what `list_images` raises.
+    """
+    found = list_images(workspace)
+    collisions = colliding_names(found.names)
+    failures = {
+        name: ImageError("has a name that is no UTF-8 text", "rename it: convmv") for name in found.unreadable_names
+    } | {
+        name: ImageError(f"would write the same files as {other}", "rename one of the two")
+        for name, other in collisions.items()
+    }
+    names = tuple(name for name in found.names if name not in collisions)
+    return Listing(names, failures, found.ignored, found.videos)
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -28,7 +28,6 @@ from web_app.watch.schemas import (
     event_out,
 )
 from web_app.watch.service import WatchService
-from web_app.watch.store import Store
 from web_app.watch.visits import Kind
 
 router = APIRouter(prefix="/api/v1")
@@ -36,25 +35,20 @@ plain = APIRouter()
 MOST_ID = 2**31 - 1  # what a database's whole number holds
 
 
-def service_of(request: Request) -> WatchService:
+# `async`, as it waits for nothing: else it would go to a thread, which waits for its turn beside the networks.
+async def service_of(request: Request) -> WatchService:
     """The watcher of this application."""
     service: WatchService = request.app.state.watch
     return service
 
 
-def store_of(request: Request) -> Store:
-    """Its store. Raises StoreError."""
-    return service_of(request).store()
-
-
 Service = Annotated[WatchService, Depends(service_of)]
-Events = Annotated[Store, Depends(store_of)]
 Id = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 After = Annotated[int, Query(ge=0, le=MOST_ID)]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 
 
-def event_query(
+async def event_query(
     session: Id = None,
     kind: Kind | None = None,
     track: Id = None,
@@ -102,60 +96,60 @@ def stop(service: Service) -> StatusOut:
 
 @router.get("/events", response_model=EventsOut)
 def events(
-    store: Events, filters: Filters, after_id: Id = None, limit: Limit = 100, order: asking.Order = "asc"
+    service: Service, filters: Filters, after_id: Id = None, limit: Limit = 100, order: asking.Order = "asc"
 ) -> Response:
     """Events by id; `next` is the `after_id` of the next page."""
     query = replace(filters, after_id=after_id, limit=limit, order=order)
-    rows, following = asking.events(store, query)
+    rows, following = asking.events(service.store(), query)
     page = EventsOut(events=[event_out(row) for row in rows], next=following)
     return Response(page.model_dump_json(), media_type="application/json")  # checked once is enough
 
 
 @router.get("/events.csv", response_class=Response)
-def events_csv(store: Events, filters: Filters) -> Response:
+def events_csv(service: Service, filters: Filters) -> Response:
     """All events as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
-    return StreamingResponse(csv_of(store, filters), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(csv_of(service.store(), filters), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/visits")
-def visits(store: Events, session: Id = None, after_id: After = 0, limit: Limit = 100) -> VisitsOut:
+def visits(service: Service, session: Id = None, after_id: After = 0, limit: Limit = 100) -> VisitsOut:
     """Visits by id."""
-    rows, following = asking.visits(store, session, after_id, limit)
+    rows, following = asking.visits(service.store(), session, after_id, limit)
     return VisitsOut(visits=[VisitOut.model_validate(row) for row in rows], next=following)
 
 
 @router.get("/sessions")
-def sessions(store: Events, after_id: After = 0, limit: Limit = 100) -> SessionsOut:
+def sessions(service: Service, after_id: After = 0, limit: Limit = 100) -> SessionsOut:
     """Sessions by id."""
-    rows, following = asking.sessions(store, after_id, limit)
+    rows, following = asking.sessions(service.store(), after_id, limit)
     return SessionsOut(sessions=[SessionOut.model_validate(row) for row in rows], next=following)
 
 
 @router.get("/sessions/{session_id}")
-def session(store: Events, session_id: int) -> SessionOut:
+def session(service: Service, session_id: int) -> SessionOut:
     """One session."""
-    row = asking.session_of(store, session_id) if 0 <= session_id <= MOST_ID else None
+    row = asking.session_of(service.store(), session_id) if 0 <= session_id <= MOST_ID else None
     if row is None:
         raise HTTPException(404, "there is no such session")
     return SessionOut.model_validate(row)
 
 
 @router.get("/stats")
-def stats(store: Events, filters: Filters, bucket: Literal["minute"] = "minute", limit: Limit = 60) -> StatsOut:
+def stats(service: Service, filters: Filters, bucket: Literal["minute"] = "minute", limit: Limit = 60) -> StatsOut:
     """How many came and went, minute by minute; the newest minutes."""
-    rows = asking.per_minute(store, filters.since, limit)
+    rows = asking.per_minute(service.store(), filters.since, limit)
     return StatsOut(bucket=bucket, minutes=[MinuteOut(minute=m, enters=e, leaves=left) for m, e, left in rows])
 
 
 @plain.get("/detections", include_in_schema=False)
 def detections(
-    store: Events,
+    service: Service,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=MOST_ROWS, alias="per-page")] = 50,
 ) -> dict[str, object]:
     """The original application's list: numbered pages, newest first."""
-    rows, count = asking.page_of_events(store, page, per_page)
+    rows, count = asking.page_of_events(service.store(), page, per_page)
     pagination = {"count": count, "page": page, "per_page": per_page, "pages": -(-count // per_page)}
     return {"results": [event_out(row).model_dump() for row in rows], "pagination": pagination}
 

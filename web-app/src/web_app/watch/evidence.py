@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stage_kit.pictures.boxes import areas, intersections, iou_matrix
+
 Floats = NDArray[np.float64]
 INSIDE = 0.8  # of a box that lies in another one's: it may be the same person's
 NEAR = 0.15  # of the taller box: as far are two people's like joints apart at least, on average
@@ -27,18 +29,17 @@ def distinct(boxes_xyxy: Floats, keypoints: Floats) -> NDArray[np.intp]:
         boxes_xyxy: of the joints.
         keypoints: [N, J, 3]: x, y, and score; 0 where a joint was not found.
     """
+    inside = intersections(boxes_xyxy, boxes_xyxy) >= INSIDE * areas(boxes_xyxy)[:, None]
     order = np.argsort(-keypoints[..., 2].sum(axis=1), kind="stable")
     kept: list[int] = []
     for one in order.tolist():
-        if not any(_is_same(one, other, boxes_xyxy, keypoints) for other in kept):
+        if not any(inside[one, other] and _is_same(one, other, boxes_xyxy, keypoints) for other in kept):
             kept.append(one)
     return np.array(sorted(kept), np.intp)
 
 
 def _is_same(one: int, other: int, boxes_xyxy: Floats, keypoints: Floats) -> bool:
-    """Whether `one` is a double or a fragment of `other`, who is surer."""
-    if _overlap(boxes_xyxy[one], boxes_xyxy[other]) < INSIDE * _area(boxes_xyxy[one]):
-        return False
+    """Whether `one`, who lies inside of `other`, is a double or a fragment of that surer one."""
     found = keypoints[..., 2] > 0
     both = found[one] & found[other]
     if both.sum() < LEAST_SHARED:
@@ -54,28 +55,11 @@ def confirmed(boxes_xyxy: Floats, scores: Floats, seen_xyxy: Floats, seen_scores
     Each of the detector's boxes speaks for one person at most, whom it fits best.
     """
     result = scores.copy()
-    fits = np.array([[_fit(box, seen) for seen in seen_xyxy] for box in boxes_xyxy]).reshape(
-        len(scores), len(seen_scores)
-    )
+    iou = iou_matrix(boxes_xyxy, seen_xyxy)
+    covered = intersections(boxes_xyxy, seen_xyxy) >= COVERED * areas(boxes_xyxy)[:, None]
+    fits = np.where(covered & (iou >= LEAST_IOU), iou, 0.0)
     while fits.size and fits.max() > 0:
         who, what = np.unravel_index(fits.argmax(), fits.shape)
         result[who] = max(result[who], seen_scores[what])
         fits[who], fits[:, what] = 0, 0
     return result
-
-
-def _fit(box: Floats, seen: Floats) -> float:
-    """The boxes' IoU; 0 where they do not fit."""
-    overlap = _overlap(box, seen)
-    iou = overlap / max(_area(box) + _area(seen) - overlap, 1e-9)
-    return iou if iou >= LEAST_IOU and overlap >= COVERED * _area(box) else 0.0
-
-
-def _overlap(one: Floats, other: Floats) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    return float(max(wide, 0.0) * max(high, 0.0))
-
-
-def _area(box: Floats) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))

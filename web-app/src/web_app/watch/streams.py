@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from pose_contract.errors import StageError
 from web_app.server.problems import problem_response
 from web_app.watch import asking
-from web_app.watch.api import MOST_ID, Events, Service
+from web_app.watch.api import MOST_ID, Service
 from web_app.watch.asking import EventQuery
 from web_app.watch.schemas import event_out
 from web_app.watch.service import WatchService
@@ -113,10 +113,10 @@ async def _send(websocket: WebSocket, service: WatchService, watcher: Watcher, v
 
 @router.get("/api/v1/events/stream")
 async def event_stream(
-    request: Request, service: Service, store: Events, after_id: Annotated[int | None, Query(ge=0, le=MOST_ID)] = None
+    request: Request, service: Service, after_id: Annotated[int | None, Query(ge=0, le=MOST_ID)] = None
 ) -> Response:
     """Events as they come (server-sent events), from now, or after the id that is named."""
-    del service
+    store = await asyncio.to_thread(service.store)
     listeners = request.app.state
     if getattr(listeners, "watch_listeners", 0) >= MOST_LISTENERS:
         return _full()
