@@ -50,6 +50,7 @@ def kept(*people: Floats) -> list[int]:
         ([somebody((0, 0)), somebody((40, 0))], [0, 1]),  # side by side, nearly one behind the other
         ([somebody((0, 0), size=1.5), somebody((30, 100))], [0, 1]),  # a child before a grown-up
         ([somebody((0, 0), UPPER), somebody((0, 0), LOWER)], [0, 1]),  # the boxes are apart: who knows
+        ([somebody((0, 0)), somebody((300, 0), (6, 9))], [0, 1]),  # little of somebody who stands elsewhere
     ],
 )
 def test_who_is_somebody_of_his_own(people: list[Floats], expected: list[int]) -> None:
@@ -71,6 +72,7 @@ def test_of_three_of_one_person_one_stays() -> None:
         ([(-300, -300, 900, 900)], [0.9], [0.4, 0.6]),  # everybody and nobody
         ([(0, 0, 40, 40)], [0.9], [0.4, 0.6]),  # a part
         ([(150, 0, 250, 200)], [0.9], [0.4, 0.6]),
+        ([(50, 0, 150, 200)], [0.9], [0.4, 0.6]),  # half of the one, and as much beside
     ],
 )
 def test_whom_the_detector_sees_is_surer(
