@@ -18,7 +18,7 @@ from conftest import Commands, run
 
 from stage_kit.testing import workspace_bytes
 
-KILLS_PER_STAGE = 3  # and 60 at any time by `make faults`
+KILLS_PER_STAGE = 6
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 def test_kill_9_at_any_moment_and_the_rerun_completes(
     stage: str, commands: Commands, photos: Callable[[int], Path], tmp_path: Path
 ) -> None:
-    """Killed three times in a row at seeded moments, then let run: the bytes of an undisturbed run."""
+    """Killed six times in a row at seeded moments, then let run: the bytes of an undisturbed run."""
     workspace, undisturbed = photos(6), tmp_path / "undisturbed"
     command = commands.yolo if stage == "yolo" else commands.hrn
     if stage == "hrn":
@@ -57,7 +57,7 @@ def test_kill_9_at_any_moment_and_the_rerun_completes(
         time.sleep(rng.uniform(0, 0.03))
         process.kill()
         killed += process.wait() == -signal.SIGKILL
-    assert killed > KILLS_PER_STAGE // 2
+    assert killed >= KILLS_PER_STAGE // 2
     finished = run(command(workspace))
     assert finished.returncode == 0, finished.stderr
     assert workspace_bytes(workspace) == wanted
