@@ -122,7 +122,7 @@ class CuttingPool(ReliablePool):
 
 @dataclass
 class WorkersHere(ReliablePool):
-    """Workers in this process, one after the other; `devices` says on what each segment ran, or without a name a shard."""
+    """Workers in this process, one after the other; `devices` says on what each segment, or shard (""), ran."""
 
     job: Job = field(default_factory=lambda: Job("", (), "."))
     devices: list[tuple[str, str]] = field(default_factory=list)
