@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from stage_kit.videos.answers import (
 )
 from stage_kit.videos.part_file import PartKey
 from stage_kit.videos.reader import open_video
-from stage_kit.videos.segments import Segment, Stamps, read_segments, segment_frames, segments
+from stage_kit.videos.segments import Segment, Stamps, is_long, read_segments, segment_frames, segments
 from stage_kit.videos.standing import Wanted, video_task
 from stage_kit.videos.steps import VideoTask
 
@@ -180,8 +181,9 @@ def test_what_is_short_or_no_video_is_left_whole(tmp_path: Path) -> None:
     assert len(read_segments(path, 0.8)) == 2 and read_segments(path, 1) == ()
     assert read_segments(clip(tmp_path / "b.mp4", "-g", "99", frames=FRAMES), 0.2) == (), "one key frame"
     (tmp_path / "text.mp4").write_text("frames, they say")
-    for name in ("text.mp4", "gone.mp4"):
-        assert read_segments(tmp_path / name, 0.2) == ()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for name in ("text.mp4", "gone.mp4", "pipe.mp4"):
+        assert read_segments(tmp_path / name, 0.2) == () and not is_long(tmp_path / name, 0.2)
     sound = remuxed(path, tmp_path / "sound.mp4", "-t", "0.5")
     assert read_segments(sound, 0.4) == ()
 

@@ -10,7 +10,7 @@ from stage_kit.runs.frame_run import FrameRun
 from stage_kit.runs.steps import Settled, Steps
 from stage_kit.videos.answers import SUFFIX, answers_folder, are_kept, write_answers
 from stage_kit.videos.part_file import PartKey
-from stage_kit.videos.segments import Segment, read_segments
+from stage_kit.videos.segments import Segment, is_long, read_segments
 from stage_kit.videos.steps import VideoWork
 
 
@@ -19,9 +19,9 @@ def segments_of(workspace: Workspace, steps: Steps[Any, Any], name: str, seconds
 
     What is wrong with a video its own run tells.
     """
+    path = workspace.path(workspace.image_file(name))
     try:
-        found = read_segments(workspace.path(workspace.image_file(name)), seconds)
-        return found if found and _asked_about(steps, name) else ()
+        return read_segments(path, seconds) if is_long(path, seconds) and _asked_about(steps, name) else ()
     except ImageError:
         return ()
 

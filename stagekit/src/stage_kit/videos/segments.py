@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
+from stage_kit.regular_files import open_regular
 from stage_kit.videos.reader import VideoFrame, VideoReader
 
 LONG = 1.5  # segments' lengths: a video that is not longer is left whole
@@ -65,28 +69,50 @@ def segments(stamps: Stamps, ticks: float) -> tuple[Segment, ...]:
     )
 
 
+def is_long(path: Path, seconds: float) -> bool:
+    """Whether the container at `path` says that its video is much longer than so many seconds; reads no frames."""
+    with _opened(path) as opened:
+        return opened is not None and _is_long(*opened, seconds)
+
+
 def read_segments(path: Path, seconds: float) -> tuple[Segment, ...]:
     """The segments of the video at `path`; nothing where it is short, or cannot be cut exactly.
 
     Reads all packets of a long one and decodes none.
     """
-    with contextlib.suppress(FFmpegError, OSError, ValueError), av.open(str(path), metadata_errors="ignore") as opened:
-        stream = next(iter(opened.streams.video), None)
-        if stream is None or not stream.time_base or _duration(opened, stream) <= LONG * seconds:
-            return ()
-        found = _stamps(opened, stream)
-        return segments(found, seconds / float(stream.time_base)) if found else ()
+    with _opened(path) as opened, contextlib.suppress(FFmpegError, OSError, ValueError):
+        if opened is not None and _is_long(*opened, seconds):
+            found = _stamps(*opened)
+            return segments(found, seconds / float(opened[1].time_base or 1)) if found else ()
     return ()
 
 
-def _duration(opened: av.container.InputContainer, stream: av.VideoStream) -> float:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream] | None]:
+    """None where it is no video."""
+    container = None
+    with contextlib.suppress(FFmpegError, OSError, ValueError):
+        os.close(open_regular(path))  # a pipe would keep us waiting for ever
+        container = av.open(str(path), metadata_errors="ignore")
+    if container is None:
+        yield None
+        return
+    with container:
+        yield (container, container.streams.video[0]) if container.streams.video else None
+
+
+def _is_long(opened: InputContainer, stream: VideoStream, seconds: float) -> bool:
+    return bool(stream.time_base) and _duration(opened, stream) > LONG * seconds
+
+
+def _duration(opened: InputContainer, stream: VideoStream) -> float:
     """In seconds, as the container says; 0 where it does not."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return (opened.duration or 0) / MICROSECONDS
 
 
-def _stamps(opened: av.container.InputContainer, stream: av.VideoStream) -> Stamps | None:
+def _stamps(opened: InputContainer, stream: VideoStream) -> Stamps | None:
     """None where a frame has no time stamp."""
     shown, keys = [], []
     for packet in opened.demux(stream):
