@@ -122,6 +122,8 @@ class FrameBatches(Generic[Answer]):
             if len(waiting) >= places * (self._under_way + 1):
                 batch, rows = rows, []
                 yield batch
+            elif waiting[0].complete:
+                yield []
         yield rows
 
     def _require_network(self) -> None:
