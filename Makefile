@@ -174,16 +174,18 @@ weights: $(INSTALLED) mounts  ## fetch the published weights into weights/ (one:
 doctor: $(STAMPS)  ## what is installed and found here, and what helps where something is not
 	@$(BIN)/pose doctor
 
-# One thread of PyTorch each: beside another suite two threads fight for their cores, and take twice the time.
+# One thread of PyTorch each: beside another suite two threads fight for their cores, and take twice the time. Byte code
+# is kept, also where the environment says otherwise: the tests start Python some hundred times, and whoever compiles
+# PyTorch, NumPy and OpenVINO anew each time takes half of the time for it.
 test: $(PARTS:%=test-in-%)  ## all tests; without PyTorch, those that need it skip: make test TORCH=1; two at a time: -j2
 	$(if $(filter 1,$(TORCH)),,@echo 'yolo-torch: no tests without PyTorch; make test TORCH=1 runs them')
 
 test-in-web-app test-in-tests: $(APP_STAMPS)
 $(PARTS:%=test-in-%): test-in-%: $(STAMPS) $(EXTRAS) .venv/.dev
-	cd $* && OMP_NUM_THREADS=1 MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
+	cd $* && OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= MAKEFLAGS= ../$(BIN)/python -m pytest --durations 12 --durations-min 2 $(if $(filter tests,$*),--ignore docker)
 
 test-docker: $(STAMPS) $(EXTRAS) .venv/.dev  ## build the images and run them on real photos; FLAVOUR=cpu (default) or cuda
-	.ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
+	PYTHONDONTWRITEBYTECODE= .ci/docker-engine $(BIN)/python -m pytest --timeout 1200 --durations 8 tests/docker
 
 test-ray: $(STAMPS) .venv/.dev .venv/.cluster  ## pose-cluster on several nodes of Ray in this machine, which should have nothing else to do
 	cd cluster && POSE_RAY=1 ../$(BIN)/python -m pytest tests/test_on_ray.py

@@ -60,10 +60,10 @@ def killed_when_busy(process: subprocess.Popen[bytes], folder: Path) -> None:
     assert process.wait() in (-signal.SIGKILL, 0)
 
 
-@pytest.mark.parametrize("order", [(2, 1), (3, 1, 2)])
 def test_shards_beside_each_other_one_killed_give_the_bytes_of_one_run(
-    fresh: Path, wanted: dict[str, bytes], tmp_path: Path, order: tuple[int, ...]
+    fresh: Path, wanted: dict[str, bytes], tmp_path: Path
 ) -> None:
+    order = (3, 1, 2)  # the first of them is killed
     workspace = tmp_path / "workspace"
     shutil.copytree(fresh, workspace)
     for name, writes in (("yolo", "cuts"), ("hrn", "final")):

@@ -336,7 +336,7 @@ def test_checkpoint_gives_what_the_darknet_file_gives(network_of: NetworkOf, sma
     network = network_of(small_cfg)
     detector, state = checkpoint_of(network, tmp_path)
     torch.save(state, tmp_path / "a.pth")
-    again = torch_engine.load_detector(Loading(network, tmp_path / "a.pth", 0, "auto"))
+    again = torch_engine.load_detector(Loading(network, tmp_path / "a.pth", 0, "cpu"))
     np.testing.assert_array_equal(again.detect(noise(1, 64))[0], detector.detect(noise(1, 64))[0])
 
 

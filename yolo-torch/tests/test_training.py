@@ -196,12 +196,16 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_curve(cfg: Path, pictures:
     assert (tmp_path / "whole" / "tiny.weights").read_bytes() == (tmp_path / "parts" / "tiny.weights").read_bytes()
 
 
-def test_a_killed_process_goes_on(cfg: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_killed_process_goes_on(
+    cfg: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "run"
     flags = ["--model_def", cfg, "--train", pictures, "--valid", pictures, "--output", output, "--n_cpu", "0"]
     flags += ["--batch_size", "4", "--device", "cpu", "--quiet", "--epochs"]
-    command = [sys.executable, "-m", "yolo_stage.cli", "train", *map(str, flags)]
-    process = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
+    words = ["train", *map(str, flags)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yolo_stage.cli", *words, "100000"], stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("epoch 2:"):
@@ -209,10 +213,11 @@ def test_a_killed_process_goes_on(cfg: Path, pictures: Path, tmp_path: Path) -> 
     process.kill()
     process.wait()
     reached = json.loads((output / "history.json").read_text(encoding="utf-8"))[-1]["epoch"]
-    again = subprocess.run([*command, str(reached + 2)], capture_output=True, text=True, check=True)
-    assert f"epoch {reached + 2}:" in again.stderr
-    assert "epoch 1:" not in again.stderr
-    assert "weights, card and sheets" in again.stdout
+    assert main([*words, str(reached + 2)]) == 0
+    again = capsys.readouterr()
+    assert f"epoch {reached + 2}:" in again.err
+    assert "epoch 1:" not in again.err
+    assert "weights, card and sheets" in again.out
 
 
 def test_another_runs_state_is_not_gone_on_from(cfg: Path, pictures: Path, tmp_path: Path) -> None:
