@@ -61,6 +61,8 @@ def test_flags_become_options_and_a_stage_s_words(fresh: Path) -> None:
     (stage,) = options.stages
     common = ("--workspace", str(fresh), "--quiet", "--overwrite")
     assert options.words == {stage.name: (*common, "--pause", "0.5")}
+    assert options.segment_seconds == 60
+    assert asked(parser().parse_args([*words, "--segment-seconds", "0"])).segment_seconds == 0
     assert (options.shard_size, options.place, options.address) == (
         7,
         Place(3, 4, 0.5, Environment(inherits=True)),

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import pictures
 
@@ -35,8 +36,9 @@ from pose_cluster.cli import main
 from pose_cluster.storage.object_store import open_store
 from pose_contract.storage import read_report
 from stage_kit.runs.stage_run import open_run
-from stage_kit.stages import stage_facts
-from stage_kit.testing import workspace_bytes
+from stage_kit.stages import installed_stages, stage_facts
+from stage_kit.testing import set_key_frames, workspace_bytes
+from stage_kit.videos.writer import write_movie
 
 pytestmark = pytest.mark.skipif(os.environ.get("POSE_RAY") != "1", reason="starts Ray's nodes: make test-ray")
 NODES = int(os.environ.get("POSE_CHAOS_NODES", "2"))
@@ -184,6 +186,28 @@ def kill_when_stalled(bad_day: BadDay) -> None:
     for process in worker_processes():
         process.kill()
     bad_day.go_on.set()
+
+
+def test_a_long_video_is_looked_at_by_several_workers(
+    nodes: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if not any(stage.name == "yolo-stage" for stage in installed_stages()):
+        pytest.skip("yolo-stage is not installed: make setup")
+    path = tmp_path / "film/images/long.mp4"
+    with write_movie(path, (160, 128), 30) as movie:
+        for number in range(90):
+            movie.add(np.random.default_rng(number // 30).integers(0, 255, (128, 160, 3), np.uint8), number / 30)
+    set_key_frames(path, 30)
+    shutil.copytree(tmp_path / "film", tmp_path / "cut")
+    for name, seconds in (("film", "0"), ("cut", "1")):
+        words = words_for(nodes, tmp_path / name, "--workers", "2", "--segment-seconds", seconds)
+        words[words.index("double")] = "yolo"
+        assert main([*words, "--yolo-stage", "--weights lite --inspect_movies"]) == 0
+    assert workspace_bytes(tmp_path / "cut") == workspace_bytes(tmp_path / "film")
+    share = json.loads((tmp_path / "cut/reports/pose-cluster.json").read_text())["stages"][0]
+    assert share["shards"] == 3 + 1 and share["lost"] == 0, "three segments and their join"
+    assert "yolo-stage: 1 images in 1 shards; workers: 2\n" in capfd.readouterr().err
+    assert not (tmp_path / "cut/reports/.answers").exists()
 
 
 @pytest.mark.timeout(120 + 60 * ROUNDS)

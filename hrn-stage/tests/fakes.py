@@ -196,3 +196,11 @@ def workspace_in(root: Path) -> Workspace:
     write_photo(workspace, "é/b c.jpg", [(40, 20, 140, 150)], (180, 160))
     write_photo(workspace, "z.jpg", [])
     return workspace
+
+
+def marked_frame(boxes: list[tuple[float, float, float, float]]) -> NDArray[np.uint8]:
+    picture = np.full((200, 300, 3), GREY, np.uint8)
+    for box in boxes:
+        for (x, y), colour in zip(marked_person(box).astype(int), COLOURS, strict=True):
+            picture[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = colour
+    return picture

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import COLOURS, GREY, MarkerEstimator, config_with, marked_person
-from numpy.typing import NDArray
+from fakes import MarkerEstimator, config_with, marked_frame, marked_person
 from story import HEATMAP_CELL, run
 
 from pose_contract.errors import UsageError
@@ -32,14 +31,6 @@ def boxes_of(number: int) -> list[Edges]:
     """One person who moves, a second one from frame 4 on, and nobody in frame 6."""
     moving = (20.0 + 6 * number, 20.0, 100.0 + 6 * number, 180.0)
     return [] if number == 6 else [moving, (200.0, 30.0, 290.0, 190.0)] if number >= 4 else [moving]
-
-
-def frame(boxes: list[Edges]) -> NDArray[np.uint8]:
-    picture = np.full((200, 300, 3), GREY, np.uint8)
-    for box in boxes:
-        for (x, y), colour in zip(marked_person(box).astype(int), COLOURS, strict=True):
-            picture[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = colour
-    return picture
 
 
 def write_annot(workspace: Workspace, frames: int = FRAMES) -> None:
@@ -71,7 +62,7 @@ def film(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path / "film")
     with write_movie(workspace.root / "images/a.mp4", (300, 200), 30) as movie:
         for number in range(FRAMES):
-            movie.add(frame(boxes_of(number)), number / 30)
+            movie.add(marked_frame(boxes_of(number)), number / 30)
     write_annot(workspace)
     return workspace
 
@@ -140,7 +131,7 @@ def test_an_annot_of_other_frames_is_refused(film: Workspace, frames: int) -> No
 
 def test_a_video_that_has_changed_since_is_refused(film: Workspace) -> None:
     with write_movie(film.path("images/a.mp4"), (300, 200), 30) as movie:
-        movie.add(frame([]), 0)
+        movie.add(marked_frame([]), 0)
     (failure,) = run(film).failures
     assert "changed since" in failure.reason and "yolo-stage" in failure.remedy
     film.path("images/a.mp4").unlink()

@@ -59,6 +59,8 @@ def parser() -> FlagParser:
     size = result.add_argument_group("size")
     text = "pictures that a worker does at a time (default: 500)"
     size.add_argument("--shard-size", type=int, default=500, metavar="N", help=text)
+    text = "a longer video is looked at in segments of about so long; 0: by one worker (default: 60)"
+    size.add_argument("--segment-seconds", type=int, default=60, metavar="N", help=text)
     text = "worker processes (default: as many as there is room for)"
     size.add_argument("--workers", type=int, default=0, metavar="N", help=text)
     text = "cores that Ray counts for a worker (default: a whole node's)"
@@ -88,7 +90,8 @@ def asked(args: argparse.Namespace) -> ClusterOptions:
     from pose_cluster.ray_pool import Place
     from pose_cluster.run import ClusterOptions
 
-    for flag, least in (("shard_size", 1), ("workers", 0), ("cpus_per_task", 0), ("gpus_per_task", 0)):
+    numbers = {"shard_size": 1, "segment_seconds": 0, "workers": 0, "cpus_per_task": 0, "gpus_per_task": 0}
+    for flag, least in numbers.items():
         value = getattr(args, flag)
         require(least <= value <= MOST, flag.replace("_", "-"), value, f"{least} to {MOST:,}", f"{COMMAND} run")
     stages = chosen_stages(args.stages)
@@ -101,9 +104,8 @@ def asked(args: argparse.Namespace) -> ClusterOptions:
         require_flags(stage, (*where, *words[stage.name]) if depot else words[stage.name], depot is not None)
     environment = asked_environment(args, None if depot else workspace.root)
     place = Place(args.workers, args.cpus_per_task, args.gpus_per_task, environment)
-    return ClusterOptions(
-        workspace, stages, words, args.address, args.shard_size, place, args.keep_going, args.quiet, args.verbose, depot
-    )
+    talk, seconds = (args.keep_going, args.quiet, args.verbose), args.segment_seconds
+    return ClusterOptions(workspace, stages, words, args.address, args.shard_size, place, *talk, depot, seconds)
 
 
 def found_workspace(uri: str, scratch: str) -> tuple[Workspace, Depot | None]:

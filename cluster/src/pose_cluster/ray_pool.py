@@ -11,7 +11,7 @@ from pose_cluster.dispatch import Lost
 from pose_cluster.environment import Environment
 from pose_cluster.plan import Shard
 from pose_cluster.ray_connection import first_line
-from pose_cluster.worker import Done, Job, StageWorker
+from pose_cluster.worker import Cut, Done, Job, StageWorker
 from pose_contract.errors import StageError
 from pose_contract.records import RunReport
 from stage_kit.command.progress import tell
@@ -70,17 +70,19 @@ class RayPool:
         listing: Listing = _value(self._idle[0].begin.remote())
         return listing
 
-    def open(self, shards: int, among: Sequence[str]) -> int:
+    def open(self, shards: int | None, among: Sequence[str]) -> int:
         """The first shard may be given; workers beyond their number are let go. Returns how many there are now.
 
-        All have been started at once, so that the others are there when the first has done the prologue.
+        `shards` None is not known yet. All have been started at once, so that the others are there when the first has
+        done the prologue.
         """
         import ray
 
         self._among = among
-        for actor in self._idle[max(shards, 1) :]:
+        most = len(self._idle) if shards is None else max(shards, 1)
+        for actor in self._idle[most:]:
             ray.kill(actor)
-        del self._idle[max(shards, 1) :]
+        del self._idle[most:]
         return self.idle
 
     def give(self, shard: Shard) -> None:
@@ -88,7 +90,7 @@ class RayPool:
         actor = self._idle.pop(0)
         self._busy[actor.shard.remote(shard, self._among)] = actor, shard
 
-    def next(self) -> Done | StageError | Lost:
+    def next(self) -> Done | Cut | StageError | Lost:
         """See `dispatch.Pool`."""
         import ray
 
@@ -96,7 +98,7 @@ class RayPool:
             self._tell_if_there_is_no_room()
         actor, shard = self._busy.pop(ended[0])
         try:
-            answer: Done | StageError = ray.get(ended[0])
+            answer: Done | Cut | StageError = ray.get(ended[0])
         except ray.exceptions.RayError as error:
             ray.kill(actor)  # whatever is left of it
             self._idle.append(self._actor())

@@ -44,6 +44,7 @@ class ClusterOptions:
         place: what a worker takes.
         keep_going, quiet, verbose: as the stages have them.
         depot: the object store, where the workspace lies in one.
+        segment_seconds: of a long video that several workers look at; 0 is the whole video.
     """
 
     workspace: Workspace
@@ -56,6 +57,7 @@ class ClusterOptions:
     quiet: bool = False
     verbose: bool = False
     depot: Depot | None = None
+    segment_seconds: float = 60.0
 
     def job(self, stage: StageFacts) -> Job:
         """What the workers of a stage are told."""
@@ -91,8 +93,9 @@ def run_stage(stage: StageFacts, options: ClusterOptions) -> tuple[RunReport, St
     pool = RayPool(options.job(stage), options.place)
     try:
         listing = pool.begin()
-        plan = Plan(listing, options.shard_size)
-        workers = pool.open(len(plan.shards), spread(listing.names, AMONG))
+        # One worker alone would look at every frame of a cut video twice.
+        plan = Plan(listing, options.shard_size, options.segment_seconds if pool.idle > 1 else 0)
+        workers = pool.open(plan.most_at_once, spread(listing.names, AMONG))
         images = len(listing.names) + len(listing.videos) + len(listing.failures)
         if not options.quiet:
             tell(f"{stage.name}: {images} images in {len(plan.shards)} shards; workers: {workers}")

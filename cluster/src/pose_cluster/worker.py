@@ -18,6 +18,7 @@ from stage_kit.runs.lock import BusyError
 from stage_kit.runs.stage_run import StageRun, open_run
 from stage_kit.runs.steps import Listing
 from stage_kit.stages import StageFacts, installed_stages
+from stage_kit.videos.segments import Segment
 
 LOCK_SECONDS = 120.0  # a machine that was lost holds its locks for so long at most, on NFS for its lease of 90
 TRY_EVERY_SECONDS = 0.5
@@ -54,6 +55,14 @@ class Done:
     report: RunReport
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A video that is long: nothing is done yet, but these segments can be asked about."""
+
+    shard: Shard
+    segments: tuple[Segment, ...]
+
+
 class StageWorker:
     """One process of the cluster. What a user can cause comes back as a value: an exception means a lost worker."""
 
@@ -75,12 +84,16 @@ class StageWorker:
 
         return self._told(story)
 
-    def shard(self, shard: Shard, among: Sequence[str]) -> Done | StageError:
-        """Works on one shard."""
+    def shard(self, shard: Shard, among: Sequence[str]) -> Done | Cut | StageError:
+        """Works on one shard. A long video is not worked on, but cut, if its shard asks for it."""
         began = time.time()
 
-        def story(run: StageRun) -> Done:
-            report = when_free(lambda: run.shard(shard.names, shard.name, among))
+        def story(run: StageRun) -> Done | Cut:
+            if shard.cut_seconds:
+                found = when_free(lambda: run.cut(shard.names[0], shard.name, shard.cut_seconds))
+                if found:
+                    return Cut(shard, found)
+            report = when_free(lambda: _report(run, shard, among))
             return Done(shard, self._node, began, time.time() - began, report)
 
         return self._told(story)
@@ -96,6 +109,12 @@ class StageWorker:
             return story(self._run)
         except StageError as error:
             return error
+
+
+def _report(run: StageRun, shard: Shard, among: Sequence[str]) -> RunReport:
+    if shard.segment is None:
+        return run.shard(shard.names, shard.name, among)
+    return run.segment(shard.names[0], shard.segment, (shard.name, shard.of_video), among)
 
 
 def opened(job: Job) -> StageRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,14 @@ from stage_kit.pictures.images import Picture
 from stage_kit.pictures.posed_pictures import frame_with_poses
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
+from stage_kit.videos.answers import AnswerBytes, finite_floats
 from stage_kit.videos.reader import VideoFrame
 from stage_kit.videos.record_files import VideoRecord
 from stage_kit.videos.samples import EVERY, sampled_frames
 from stage_kit.videos.standing import Wanted, video_task
 from stage_kit.videos.steps import Given, PreparedFrame, VideoTask
+
+NO_HEATMAPS = np.zeros((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,11 @@ class VideoEstimation:
 
     def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
         """Each frame with its people. Raises ImageError where the video has other frames than its annot."""
+        first = next(frames, None)
+        begun = [] if first is None else [first]
+        lines = islice(self.annot.frames(), first.number if first else 0, None)
         try:
-            yield from zip(frames, self.annot.frames(), strict=True)
+            yield from zip(chain(begun, frames), lines, strict=True)
         except ValueError:
             raise ImageError("has other frames than its annot", AGAIN) from None
 
@@ -114,6 +120,7 @@ def examined_video(
             movie=workspace.movie_file(workspace.final, name),
             drawn=(facts().drawing, options.style),
             overwrite=options.overwrite,
+            answer_bytes=estimated_bytes(len(skeleton.keypoints)),
         )
         task = video_task(workspace, seen, name, wanted)
         if isinstance(task, VideoTask) and task.image_sha256 != annot.header.image_sha256:
@@ -123,6 +130,19 @@ def examined_video(
     if isinstance(task, Settled):
         return task
     return VideoEstimation(task, annot, options.config, skeleton, options.style)
+
+
+def estimated_bytes(joints: int) -> AnswerBytes[Estimated]:
+    """A person's keypoints and scores on disk, three float32 a joint; without heatmaps, which nobody asks for."""
+
+    def written(answer: Estimated) -> bytes:
+        return np.column_stack([answer.keypoints_in_heatmap_xy, answer.scores]).astype("<f4").tobytes()
+
+    def read(data: bytes) -> Estimated:
+        rows = finite_floats(data).reshape(joints, 3)
+        return Estimated(rows[:, :2], rows[:, 2], NO_HEATMAPS)
+
+    return AnswerBytes(written, read)
 
 
 def prepared_in(picture: Picture, person: Person, config: HrnConfig) -> PreparedPerson:

@@ -1,4 +1,4 @@
-"""For the tests of stages: a run that dies at a chosen write point, and the bytes of a workspace."""
+"""For the tests of stages: a run that dies at a chosen write point, the bytes of a workspace, videos to be cut."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import av
 
 KILLED = 137
 ENDED = 0
@@ -65,3 +67,17 @@ def workspace_bytes(root: Path) -> dict[str, bytes]:
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
     relative = ((path.relative_to(root).as_posix(), path) for path in files)
     return {name: path.read_bytes() for name, path in relative if not name.startswith("reports/")}
+
+
+def set_key_frames(path: Path, every: int) -> None:
+    """Encodes a video anew, as MPEG-4, so that every so many-th frame is a key frame."""
+    anew = path.with_stem("anew")
+    with av.open(str(path)) as old, av.open(str(anew), "w") as new:
+        pictures = old.streams.video[0]
+        stream = new.add_stream("mpeg4", rate=30, options={"g": str(every), "qscale": "2"})
+        stream.width, stream.height, stream.pix_fmt = pictures.width, pictures.height, "yuv420p"
+        for frame in old.decode(pictures):
+            frame.pict_type = av.video.frame.PictureType.NONE
+            new.mux(stream.encode(frame))
+        new.mux(stream.encode(None))
+    anew.replace(path)

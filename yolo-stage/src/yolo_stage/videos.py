@@ -17,6 +17,7 @@ from stage_kit.pictures.draw_boxes import draw_boxes
 from stage_kit.pictures.images import Picture
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
+from stage_kit.videos.answers import AnswerBytes, finite_floats
 from stage_kit.videos.reader import VideoFrame
 from stage_kit.videos.saved_pictures import SavedPictures, remove_saved, saved_folder
 from stage_kit.videos.standing import Wanted, video_task
@@ -111,6 +112,7 @@ def examined_video(
         asked_every=every,
         overwrite=options.overwrite,
         saved=saved_pictures(options, name),
+        answer_bytes=candidate_bytes(plan.selection(options)),
     )
     try:
         task = video_task(workspace, seen, name, wanted)
@@ -119,6 +121,19 @@ def examined_video(
     if isinstance(task, VideoTask) and not task.redrawn and not task.saved:
         remove_saved(workspace.path(saved_folder(workspace.cuts, name)))  # of the record that goes
     return task if isinstance(task, Settled) else VideoDetection(task, plan.selection(options), partial(fitted, plan))
+
+
+def candidate_bytes(selection: Selection) -> AnswerBytes[Candidates]:
+    """Candidates on disk: of each five float32, and only those that may count in some frame."""
+    least = min(selection.conf_thres, selection.seen_thres or selection.conf_thres)
+
+    def written(candidates: Candidates) -> bytes:
+        return candidates[candidates[:, 4] >= least].astype("<f4").tobytes()
+
+    def read(data: bytes) -> Candidates:
+        return finite_floats(data).reshape(-1, 5)
+
+    return AnswerBytes(written, read)
 
 
 def saved_pictures(options: DetectOptions, name: str) -> tuple[SavedPictures, object] | None:

@@ -19,6 +19,7 @@ from pose_contract.workspace import Workspace
 from stage_kit.runs.stage_run import StageRun, open_run
 from stage_kit.runs.steps import Listing
 from stage_kit.stages import StageFacts
+from stage_kit.videos.segments import Segment
 
 EDITED = "was edited during the run, and is kept"
 
@@ -76,6 +77,14 @@ class StoredRun:
                 with contextlib.suppress(StageError):
                     self._carrier.forget()
         return self._of_store(_with_edited(report, edited))
+
+    def cut(self, name: str, shard: str, seconds: float) -> tuple[Segment, ...]:  # noqa: ARG002
+        """Nothing: each segment's worker would fetch the whole video."""
+        return ()
+
+    def segment(self, name: str, segment: Segment, shards: tuple[str, str], among: Sequence[str] = ()) -> RunReport:
+        """Nobody asks for one, as no video is cut."""
+        raise NotImplementedError
 
     def epilogue(self, of_shards: RunReport | None = None) -> RunReport:
         """Where the stage makes tables, all its records are brought, many at a time."""

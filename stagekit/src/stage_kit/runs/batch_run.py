@@ -7,7 +7,7 @@ stands in `steps`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -24,12 +24,15 @@ from stage_kit.runs.only import chosen
 from stage_kit.runs.passed_over import passed_over_line
 from stage_kit.runs.removal import sweep_temporaries
 from stage_kit.runs.seen import SeenFiles
+from stage_kit.runs.segment_run import answer_segment, segments_of
 from stage_kit.runs.shards import Shard, remove_traces
 from stage_kit.runs.steps import Answer, ImageT, Listing, Loaded, Settled, Steps
 from stage_kit.runs.table_parts import TableParts
 from stage_kit.runs.video_log import over_videos
 from stage_kit.runs.workers import AHEAD, map_ahead, threads, worker_count
 from stage_kit.stages import StageFacts
+from stage_kit.videos.answers import remove_answers
+from stage_kit.videos.segments import Segment
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class BatchRun(Generic[ImageT, Answer]):
             if not only:
                 self._clear(log)
             self._over(listing, log, listing.names)
+            if not only:
+                remove_answers(self._facts.workspace, self._facts.stage.name)
             self._tables(log)
         return log.report("finished")
 
@@ -137,6 +142,24 @@ class BatchRun(Generic[ImageT, Answer]):
             answers = map_ahead(pool, is_open, names, AHEAD * workers)
             return tuple(name for name, is_left in zip(names, answers, strict=True) if is_left)
 
+    def cut(self, name: str, shard: str, seconds: float) -> tuple[Segment, ...]:
+        """The segments of a long video: see `StageRun`. Raises WorkspaceError."""
+        self._seen.turn_to(shard)
+        with self._held(shard):
+            found = segments_of(self._facts.workspace, self._steps, name, seconds)
+            self._seen.save()
+        return found
+
+    def segment(self, name: str, segment: Segment, shards: tuple[str, str], among: Sequence[str] = ()) -> RunReport:
+        """Asks the network about a segment: see `StageRun`. Raises WorkspaceError."""
+        shard, of_video = shards
+        self._seen.turn_to(of_video)
+        log = self._log(Listing(()), shard)
+        with self._held(shard), log.progress:
+            run = self._frame_run(Flow(self._facts, self._steps, log, lambda: self._load(among)))
+            answer_segment(self._facts.workspace, self._steps, run, name, segment)
+        return log.report("finished")
+
     def prologue(self) -> None:
         """Removes what killed runs left, and outputs whose input is gone. No shard may run. Raises WorkspaceError."""
         with held(self._facts):
@@ -153,6 +176,7 @@ class BatchRun(Generic[ImageT, Answer]):
         log, workspace, stage = self._log(Listing(()), ""), self._facts.workspace, self._facts.stage.name
         with held(self._facts):
             self._sweep()
+            remove_answers(workspace, stage)
             self._tables(log)
             report = log.report("finished")
             if of_shards is not None:
@@ -165,11 +189,16 @@ class BatchRun(Generic[ImageT, Answer]):
     def _shard(self, listing: Listing, shard: str, among: Sequence[str]) -> RunReport:
         self._seen.turn_to(shard)
         log = self._log(listing, shard)
-        with held(self._facts, shard, self._looked_over), log.kept(), log.progress:
-            self._looked_over = True
+        with self._held(shard), log.kept(), log.progress:
             log.say(self._facts.why)
             self._over(listing, log, among)
         return log.report("finished")
+
+    @contextlib.contextmanager
+    def _held(self, shard: str) -> Iterator[None]:
+        with held(self._facts, shard, self._looked_over):
+            self._looked_over = True
+            yield
 
     def _log(self, listing: Listing, shard: str) -> RunLog:
         facts = self._facts
@@ -200,12 +229,13 @@ class BatchRun(Generic[ImageT, Answer]):
             flow = Flow(self._facts, self._steps, log, lambda: self._load(among))
             flow.run(listing.names)
             if listing.videos:
-                facts, steps = self._facts, self._steps
-                workers = worker_count(facts.workers)
-                run = FrameRun(facts.workspace, flow.loaded, steps.answers, workers, facts.batches_at_once)
-                over_videos(facts.workspace, steps, log, listing.videos, run)
+                over_videos(self._facts.workspace, self._steps, log, listing.videos, self._frame_run(flow))
         finally:
             self._seen.save()
+
+    def _frame_run(self, flow: Flow[ImageT, Answer]) -> FrameRun[Answer]:
+        facts, workers = self._facts, worker_count(self._facts.workers)
+        return FrameRun(facts.workspace, flow.loaded, self._steps.answers, workers, facts.batches_at_once)
 
     def _load(self, among: Sequence[str]) -> Loaded:
         if self._network is None:

@@ -6,29 +6,26 @@ Memory does not grow with a video's length: a bounded number of frames is under 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections import deque
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic
 
 from numpy.typing import NDArray
 
 from pose_contract.video_records import Frame
 from pose_contract.workspace import Workspace
-from stage_kit.networks.batches import stacked
 from stage_kit.pictures.images import fitting_into_memory
+from stage_kit.runs.frame_batches import FrameBatches, places_for
 from stage_kit.runs.showing import showing
 from stage_kit.runs.steps import Answer, Loaded
-from stage_kit.runs.workers import BatchSize, map_ahead, taken_ahead, threads
+from stage_kit.runs.workers import taken_ahead
+from stage_kit.videos.answers import AnswerBytes, KeptAnswers, answers_folder, digest_of, remove_answers
 from stage_kit.videos.part_file import PartFile, PartKey
 from stage_kit.videos.reader import VideoFrame, VideoReader, open_video
 from stage_kit.videos.record_files import frame_lines
-from stage_kit.videos.steps import PreparedFrame, VideoWork
-
-PIXELS_UNDER_WAY = 24_000_000  # of the frames that wait in one place of the way
-MOST_FRAMES = 32  # that wait there, however small
+from stage_kit.videos.segments import Segment, segment_frames
+from stage_kit.videos.steps import VideoWork
 
 
 @dataclass(frozen=True)
@@ -38,25 +35,6 @@ class VideoDone:
     frames: int
     people: int
     flags: tuple[str, ...]
-
-
-@dataclass
-class _Asked(Generic[Answer]):
-    """A frame whose rows pass through the network, perhaps in several batches."""
-
-    prepared: PreparedFrame
-    answers: dict[int, Answer] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        return len(self.answers) == len(self.prepared.rows)
-
-
-_Batch = list[tuple[_Asked[Answer], int]]
-
-
-def _not_told(frames: int, of: int) -> None:
-    """Nobody wants to know."""
 
 
 class FrameRun(Generic[Answer]):
@@ -79,12 +57,7 @@ class FrameRun(Generic[Answer]):
         batches_at_once: int,
     ) -> None:
         self._workspace = workspace
-        self._loaded = loaded
-        self._answers = answers
-        self._workers = workers
-        self._under_way = batches_at_once
-        self._network: Loaded | None = None
-        self._batch_size = BatchSize(1, 1)
+        self._network = FrameBatches(loaded, answers, workers, batches_at_once)
 
     def run(
         self, work: VideoWork[Answer, Any], tell: Callable[[int, int], None] = lambda _frames, _of: None
@@ -106,11 +79,36 @@ class FrameRun(Generic[Answer]):
                 return self._shown(work, video, zip(video.frames(), lines, strict=False), tell)
             part = PartFile(record, PartKey(image_sha256=work.task.image_sha256, made_by=work.task.made_by), work.kind)
             # Whatever ends the run, no thread may still decode when the video is closed.
-            with part, contextlib.closing(self._lines(work, video, part)) as lines:
+            with part, self._kept(work) as kept, contextlib.closing(self._lines(work, video, part, kept)) as lines:
                 done = self._shown(work, video, _written(lines, part), tell)
                 header = work.header(_header_fields(work, video, done, part.frames_sha256()))
                 part.finish(header)
+        remove_answers(self._workspace, work.task.made_by.stage, work.task.name)
         return done
+
+    def answers_of(self, work: VideoWork[Answer, Any], segment: Segment) -> dict[bytes, bytes]:
+        """What the network says of one segment of a video: answers in bytes, by the digest of what was asked.
+
+        Raises ImageError: as `run`, or the segment has fewer frames than it should.
+        """
+        answer_bytes, found = work.task.answer_bytes, dict[bytes, bytes]()
+        assert answer_bytes is not None, "only such videos are cut"
+        with fitting_into_memory(), open_video(work.task.source) as video:
+            given = work.frames(segment_frames(video, segment))
+            frames = taken_ahead(itertools.islice(given, segment.frames), places_for(video))
+            with (
+                contextlib.closing(frames),
+                contextlib.closing(self._network.answered(work, frames, places_for(video))) as answered,
+            ):
+                for prepared, answers in answered:
+                    for row, answer in zip(prepared.rows, answers, strict=True):
+                        found[digest_of(row)] = answer_bytes.written(answer)
+        return found
+
+    def _kept(self, work: VideoWork[Answer, Any]) -> KeptAnswers:
+        stage = work.task.made_by.stage
+        key = PartKey(image_sha256=work.task.image_sha256, made_by=work.task.made_by)
+        return KeptAnswers(answers_folder(self._workspace, stage, work.task.name), key)
 
     def _shown(
         self,
@@ -121,7 +119,7 @@ class FrameRun(Generic[Answer]):
     ) -> VideoDone:
         """Hands all frames and their lines to what shows them."""
         frames, most = 0, 0
-        with showing(self._workspace, work, video, _places(video)) as show:
+        with showing(self._workspace, work, video, places_for(video)) as show:
             for frame, line in lines:
                 frames, most = frames + 1, max(most, work.people_in(line))
                 show(frame, line)
@@ -129,10 +127,10 @@ class FrameRun(Generic[Answer]):
         return VideoDone(frames, most, video.flags)
 
     def _lines(
-        self, work: VideoWork[Answer, Any], video: VideoReader, part: PartFile[Any]
+        self, work: VideoWork[Answer, Any], video: VideoReader, part: PartFile[Any], kept: KeptAnswers
     ) -> Generator[tuple[VideoFrame, Frame]]:
         """A line for every frame: those that are known as they are, the others by the network."""
-        places = _places(video)
+        places = places_for(video)
         frames = taken_ahead(work.frames(video.frames()), places)
         # The network goes on at a frame that it is asked about; what it says again of known ones is left out.
         begin = part.known - part.known % work.task.asked_every
@@ -142,60 +140,10 @@ class FrameRun(Generic[Answer]):
                 line = next(known)
                 before = before if frame.number % work.task.asked_every else line
                 yield frame, line
-            with threads("worker", self._workers) as pool, threads("net", self._under_way) as network:
-                prepared = map_ahead(pool, work.prepared, frames, min(places, 2 * self._workers))
-                for frame, line in work.lines(self._answered(network, prepared, places), before):
+            answered = self._network.answered(work, frames, places, _replaying(work.task.answer_bytes, kept))
+            with contextlib.closing(answered):
+                for frame, line in work.lines(answered, before):
                     yield frame, next(known) if frame.number < part.known else line
-
-    def _answered(
-        self, network: ThreadPoolExecutor, prepared: Iterable[PreparedFrame], places: int
-    ) -> Iterator[tuple[PreparedFrame, list[Answer]]]:
-        waiting: deque[_Asked[Answer]] = deque()
-        for batch, answers in map_ahead(
-            network, self._ask, self._batches(prepared, waiting, places), self._under_way + 1
-        ):
-            for (asked, row), answer in zip(batch, answers, strict=False):  # a padded batch has more answers
-                asked.answers[row] = answer
-            while waiting and waiting[0].complete:
-                done = waiting.popleft()
-                yield done.prepared, [done.answers[row] for row in range(len(done.prepared.rows))]
-        assert not waiting, "every row has been asked about"
-
-    def _batches(
-        self, prepared: Iterable[PreparedFrame], waiting: deque[_Asked[Answer]], places: int
-    ) -> Iterator[_Batch[Answer]]:
-        """Rows of several frames together; an empty batch lets frames through that nobody is in."""
-        rows: _Batch[Answer] = []
-        for frame in prepared:
-            asked = _Asked[Answer](frame)
-            waiting.append(asked)
-            if len(frame.rows):
-                self._require_network()
-            rows.extend((asked, row) for row in range(len(frame.rows)))
-            while len(rows) >= (size := self._batch_size.now):
-                batch, rows = rows[:size], rows[size:]
-                yield batch
-            if len(waiting) >= places * (self._under_way + 1):
-                batch, rows = rows, []
-                yield batch
-        yield rows
-
-    def _require_network(self) -> None:
-        if self._network is None:
-            self._network = self._loaded()
-            self._batch_size = BatchSize(self._network.fewest, self._network.most)
-
-    def _ask(self, batch: _Batch[Answer]) -> tuple[_Batch[Answer], Sequence[Answer]]:
-        """Runs the network on one batch, padded where its size must not change."""
-        if not batch:
-            return batch, ()
-        assert self._network is not None, "it is loaded before the first row"
-        size = max(self._batch_size.now, len(batch)) if self._network.fixed_batch else len(batch)
-        inputs = stacked([asked.prepared.rows[row] for asked, row in batch], size)
-        begun = time.perf_counter()
-        answers = self._answers(inputs)
-        self._batch_size.took(len(batch), time.perf_counter() - begun)
-        return batch, answers
 
 
 def _written(lines: Iterable[tuple[VideoFrame, Frame]], part: PartFile[Any]) -> Iterator[tuple[VideoFrame, Frame]]:
@@ -205,9 +153,16 @@ def _written(lines: Iterable[tuple[VideoFrame, Frame]], part: PartFile[Any]) -> 
         yield frame, line
 
 
-def _places(video: VideoReader) -> int:
-    """How many frames may wait in one place."""
-    return max(2, min(MOST_FRAMES, PIXELS_UNDER_WAY // (video.width * video.height)))
+def _replaying(answer_bytes: AnswerBytes[Answer] | None, kept: KeptAnswers) -> Callable[[NDArray[Any]], Answer | None]:
+    """Gives the kept answers; of one that cannot be read nothing is known."""
+
+    def known(row: NDArray[Any]) -> Answer | None:
+        data = kept.about(row) if answer_bytes else None
+        with contextlib.suppress(ValueError):
+            return answer_bytes.read(data) if answer_bytes and data is not None else None
+        return None
+
+    return known
 
 
 def _first(frames: Iterator[Any], count: int) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from pose_contract.errors import UsageError
 from pose_contract.records import RunReport
 from stage_kit.runs.steps import Listing
 from stage_kit.stages import StageFacts
+from stage_kit.videos.segments import Segment
 
 
 class StageRun(Protocol):
@@ -41,6 +42,27 @@ class StageRun(Protocol):
             among: names of the whole run, for int8 to be calibrated alike everywhere.
 
         Raises WorkspaceError and what loading the network raises; of pictures the report tells what failed.
+        """
+
+    def cut(self, name: str, shard: str, seconds: float) -> tuple[Segment, ...]:
+        """The segments of a listed video that is to be done and is much longer than `seconds`, each about so long.
+
+        Nothing where it is better left whole. Any process may ask the network about a segment, `segment`; when all
+        have ended, `shard` does the video with their answers, and asks about what lacks. `shard` is the one of that.
+        The network is not loaded. Raises WorkspaceError.
+        """
+
+    def segment(self, name: str, segment: Segment, shards: tuple[str, str], among: Sequence[str] = ()) -> RunReport:
+        """Asks the network about the frames of a segment, and keeps its answers, which the epilogue removes.
+
+        Args:
+            name: of the video.
+            segment: one that `cut` gave.
+            shards: a name for the segment's own lock, and the one that `cut` was told.
+            among: as of `shard`.
+
+        Raises WorkspaceError and what loading the network raises. Whatever keeps a video from being read is told by
+        its shard; the report counts nothing.
         """
 
     def epilogue(self, of_shards: RunReport | None = None) -> RunReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +47,7 @@ class VideoReader:
         width, height: of the upright frame in square pixels.
         frames_claimed: what the container says; 0 where it does not.
         times: of the frames read so far.
+        first_stamp: the first frame's time stamp in seconds; 0 where it has none.
         flags: what there is to say of the frames read so far.
         sample_aspect: the width of a stored pixel over its height.
         quarter_turns: counter-clockwise, of the stored frame.
@@ -60,6 +61,7 @@ class VideoReader:
     sample_aspect: Fraction
     quarter_turns: int
     times: FrameTimes
+    first_stamp: Fraction
     _stored: Iterator[Any]
     _flags: set[VideoFlag] = field(default_factory=set)
 
@@ -94,12 +96,28 @@ class VideoReader:
         if self._lacks_its_end():
             self._flags.add("truncated")
 
+    def pictures_from(self, begin: int, back_seconds: Sequence[float]) -> Iterator[tuple[Fraction, Picture]]:
+        """Time stamps in seconds and pictures of the frames from time stamp `begin` on, in ticks.
+
+        `back_seconds` says how much before it to look for the key frame, one try after the other. After it
+        `frames` cannot be read.
+        """
+        stream = self.container.streams.video[0]
+        for back in back_seconds:
+            self.container.seek(begin - round(back / stream.time_base), stream=stream)
+            self._stored = self.container.decode(stream)
+            first = next(self._decoded(), None)
+            if first is not None and first[1] is not None and first[1] <= begin * stream.time_base:
+                break
+        for stored, stamp in itertools.chain([first] if first else [], self._decoded()):
+            if stamp is not None and stamp >= begin * stream.time_base:
+                yield stamp, self._upright(stored)
+
     def _decoded(self) -> Iterator[tuple[Any, Fraction | None]]:
         stream = self.container.streams.video[0]
         try:
             for frame in self._stored:
-                base = frame.time_base or stream.time_base
-                yield frame, None if frame.pts is None or base is None else frame.pts * base
+                yield frame, _stamp_of(frame, stream)
         except (FFmpegError, EOFError):
             self._flags.add("truncated")
 
@@ -158,9 +176,14 @@ def _reader(path: Path, container: Any) -> VideoReader:
         raise ImageError(f"has frames of {width} x {height}", f"the limit is {MAX_PIXELS} pixels")
     rate = stream.average_rate or stream.guessed_rate
     times = FrameTimes(float(1 / rate)) if rate and 0 < rate <= MAX_RATE else FrameTimes()
-    return VideoReader(
-        path, container, width, height, stream.frames or 0, aspect, turns, times, itertools.chain([first], stored)
-    )
+    begin, frames = _stamp_of(first, stream) or Fraction(0), itertools.chain([first], stored)
+    return VideoReader(path, container, width, height, stream.frames or 0, aspect, turns, times, begin, frames)
+
+
+def _stamp_of(frame: Any, stream: Any) -> Fraction | None:
+    """When a frame is shown, in seconds."""
+    base = frame.time_base or stream.time_base
+    return None if frame.pts is None or base is None else Fraction(frame.pts * base)
 
 
 def _first_frame(stored: Iterator[Any], stream: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pose_contract.errors import ImageError
 from pose_contract.names import is_video_name, printable
@@ -16,6 +17,7 @@ from stage_kit.pictures.images import size_of_file, telling_of_file
 from stage_kit.runs.removal import remove_outputs
 from stage_kit.runs.seen import SeenFiles
 from stage_kit.runs.steps import Settled
+from stage_kit.videos.answers import AnswerBytes
 from stage_kit.videos.part_file import SUFFIX
 from stage_kit.videos.record_files import VideoRecord
 from stage_kit.videos.saved_pictures import SavedPictures, made_of, remove_saved, saved_folder
@@ -66,6 +68,7 @@ class Wanted:
         asked_every: the network is asked about every so many frames.
         overwrite: a record that is current is made anew.
         saved: pictures of every frame that are wanted, and what else they depend on.
+        answer_bytes: see `VideoTask`.
     """
 
     record: str
@@ -76,6 +79,7 @@ class Wanted:
     asked_every: int = 1
     overwrite: bool = False
     saved: tuple[SavedPictures, object] | None = None
+    answer_bytes: AnswerBytes[Any] | None = None
 
 
 def video_task(workspace: Workspace, seen: SeenFiles, name: str, wanted: Wanted) -> VideoTask | Settled:
@@ -108,6 +112,7 @@ def video_task(workspace: Workspace, seen: SeenFiles, name: str, wanted: Wanted)
         asked_every=wanted.asked_every,
         redrawn=stands is not None,
         saved=saved,
+        answer_bytes=wanted.answer_bytes,
     )
 
 

@@ -14,6 +14,7 @@ from pose_contract.records import MadeBy
 from pose_contract.video_records import VideoHeader
 from pose_contract.workspace import Workspace
 from stage_kit.pictures.images import Picture
+from stage_kit.videos.answers import AnswerBytes
 from stage_kit.videos.reader import VideoFrame
 from stage_kit.videos.record_files import FrameT
 from stage_kit.videos.saved_pictures import SavedPictures
@@ -63,6 +64,7 @@ class VideoTask:
         asked_every: the network is asked about every so many frames only; a killed run goes on at such a frame.
         redrawn: the record is current, and what shows it alone is made anew.
         saved: the pictures of every frame that are written, if any.
+        answer_bytes: how answers are kept on disk, where the network may be asked in other processes, of segments.
     """
 
     name: str
@@ -75,6 +77,7 @@ class VideoTask:
     asked_every: int = 1
     redrawn: bool = False
     saved: SavedPictures | None = None
+    answer_bytes: AnswerBytes[Any] | None = None
 
 
 class VideoWork(Protocol[Answer_contra, FrameT]):
@@ -89,7 +92,10 @@ class VideoWork(Protocol[Answer_contra, FrameT]):
         """Of the record's lines."""
 
     def frames(self, frames: Iterator[VideoFrame]) -> Iterator[Given]:
-        """Each frame with what the stage before says of it, in order. Raises ImageError where they do not fit."""
+        """Each frame with what the stage before says of it, in order. Raises ImageError where they do not fit.
+
+        They may begin in the middle: their numbers are the video's.
+        """
 
     def prepared(self, given: Given) -> PreparedFrame:
         """One frame's rows; called from several threads."""
