@@ -11,7 +11,7 @@ from fakes import STAGE, CuttingPool, WorkersHere, done
 
 from pose_cluster.dispatch import Lost, work_through
 from pose_cluster.merged_report import merged, stage_share
-from pose_cluster.plan import Plan
+from pose_cluster.plan import Plan, segment_seconds
 from pose_cluster.worker import Done, Job
 from pose_contract.workspace import Workspace
 from stage_kit.runs.steps import Listing
@@ -52,6 +52,14 @@ def test_a_video_is_joined_after_all_its_segments_and_told_once(workers: int) ->
     assert {shard.of_video for shard in pool.given if shard.segment} <= set(names)
     assert not pool.dismissed_before_cut, "who is idle may get a segment"
     assert pool.dismissed == workers - 1
+
+
+@pytest.mark.parametrize(
+    ("videos", "workers", "seconds"), [(0, 1, 60), (1, 1, 0), (1, 2, 60), (2, 2, 0), (3, 2, 0), (3, 4, 60)]
+)
+def test_videos_are_cut_where_workers_would_be_idle(videos: int, workers: int, seconds: float) -> None:
+    assert segment_seconds(60, videos, workers) == seconds
+    assert segment_seconds(0, videos, workers) == 0
 
 
 def test_without_seconds_or_videos_nothing_is_cut() -> None:

@@ -31,7 +31,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A workspace in which both stages have run, with the networks that come with the clone."""
     root = tmp_path_factory.mktemp("edited") / "done"
     shutil.copytree(REPO / "workspace-template", root)
-    with Image.open(REPO / "tools/demo-photos/astronaut.jpg") as opened:
+    with Image.open(REPO / "tools/demo-photos/camera.jpg") as opened:
         for number in range(PHOTOS):
             opened.resize((256 + number, 256)).save(root / f"images/p{number:02}.jpg")
     for name in ("yolo", "hrn"):

@@ -140,7 +140,7 @@ def unharmed(*folders: Path) -> Iterator[list[str]]:
 def new_workspace(root: Path, photos: int) -> Path:
     """A workspace with so many small photos, most of which show somebody, made of those that come with the clone."""
     shutil.copytree(REPO / "workspace-template", root)
-    faces = [Image.open(REPO / f"tools/demo-photos/{name}.jpg").convert("RGB") for name in ("astronaut", "camera")]
+    faces = [Image.open(REPO / f"tools/demo-photos/{name}.jpg").convert("RGB") for name in ("camera", "astronaut")]
     for number in range(photos):
         photo = faces[number % 5 == 4]
         photo = ImageOps.mirror(photo) if number % 2 else photo

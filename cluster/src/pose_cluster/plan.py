@@ -28,6 +28,14 @@ class Shard:
     of_video: str = ""
 
 
+def segment_seconds(wanted: float, videos: int, workers: int) -> float:
+    """How long segments are; 0 (videos stay whole) where each worker gets a video of its own.
+
+    A cut video costs more computing in all, as each frame is decoded twice: it pays only where workers would be idle.
+    """
+    return wanted if videos < workers else 0.0
+
+
 class Plan:
     """The shards of one stage; pieces of a shard get names of their own.
 

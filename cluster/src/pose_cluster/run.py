@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pose_cluster.dispatch import Lost, work_through
 from pose_cluster.merged_report import ClusterReport, StageShare, merged, stage_share
-from pose_cluster.plan import Plan
+from pose_cluster.plan import Plan, segment_seconds
 from pose_cluster.ray_connection import connected
 from pose_cluster.ray_pool import Place, RayPool
 from pose_cluster.storage.depot import Depot
@@ -93,8 +93,8 @@ def run_stage(stage: StageFacts, options: ClusterOptions) -> tuple[RunReport, St
     pool = RayPool(options.job(stage), options.place)
     try:
         listing = pool.begin()
-        # One worker alone would look at every frame of a cut video twice.
-        plan = Plan(listing, options.shard_size, options.segment_seconds if pool.idle > 1 else 0)
+        seconds = segment_seconds(options.segment_seconds, len(listing.videos), pool.idle)
+        plan = Plan(listing, options.shard_size, seconds)
         workers = pool.open(plan.most_at_once, spread(listing.names, AMONG))
         images = len(listing.names) + len(listing.videos) + len(listing.failures)
         if not options.quiet:
